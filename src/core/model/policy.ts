@@ -1,0 +1,28 @@
+import type { Fault } from './faults.ts';
+import type { PolicyInput } from './policy-input.ts';
+
+/** What one evaluation of a policy gave. Never an exception. */
+export type Evaluation =
+  | { readonly kind: 'defined'; readonly value: unknown; readonly steps: number; readonly cached: boolean }
+  | { readonly kind: 'undefined'; readonly steps: number; readonly cached: boolean }
+  | { readonly kind: 'failed'; readonly fault: Fault; readonly steps: number };
+
+/** Which costly parts of the input the policy reads; anything else is always there. From the compiled plan; all true where there is no plan. */
+export type InputNeeds = {
+  readonly parsedBody: boolean;
+  readonly rawBody: boolean;
+  readonly parsedQuery: boolean;
+  readonly peerCertificate: boolean;
+};
+
+/** An active policy revision. Implemented by `core/policy`. */
+export interface Policy {
+  /** `{bundle name: {revision}}` for the record. */
+  readonly bundles: Readonly<Record<string, { readonly revision: string }>>;
+  readonly entrypoint: string;
+  readonly needs: InputNeeds;
+  evaluate(input: PolicyInput): Evaluation;
+  /** `data.system.log.mask` / `data.system.log.drop` over a record; undefined where the policy has no such rule. */
+  readonly mask: ((event: unknown) => Evaluation) | undefined;
+  readonly drop: ((event: unknown) => Evaluation) | undefined;
+}

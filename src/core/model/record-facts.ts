@@ -1,0 +1,29 @@
+import type { DecisionId } from '../kernel/brand.ts';
+import type { Connection } from './connection.ts';
+import type { Decision } from './decision.ts';
+import type { Fault } from './faults.ts';
+import type { Outcome } from './outcome.ts';
+import type { Peer } from './peer.ts';
+import type { Evaluation, Policy } from './policy.ts';
+import type { PolicyInput } from './policy-input.ts';
+import type { Trace } from './request.ts';
+
+/** Everything that is known about a decided request when it ends; `record` makes the line from it. */
+export type RecordFacts = {
+  readonly decisionId: DecisionId;
+  /** Wall clock, milliseconds. */
+  readonly atMs: number;
+  readonly connection: Connection;
+  readonly peer: Peer;
+  readonly policy: Policy | undefined;
+  readonly input: PolicyInput | undefined;
+  readonly evaluation: Evaluation | undefined;
+  readonly decision: Decision | undefined;
+  /** Why it was refused, or would have been; undefined for an allow. */
+  readonly fault: Fault | undefined;
+  readonly mode: 'enforce' | 'shadow';
+  readonly trace: Trace | undefined;
+  readonly outcome: Outcome;
+  readonly evaluationNs: number;
+  readonly totalMs: number;
+};
