@@ -11,7 +11,7 @@ export type PolicyInput = {
       readonly http: PolicyHttp;
     };
     readonly tlsSession?: { readonly sni: string };
-    readonly contextExtensions: Readonly<Record<string, string>>;
+    readonly contextExtensions?: Readonly<Record<string, string>>;
     readonly metadataContext: Readonly<Record<string, unknown>>;
   };
   readonly version: { readonly ext_authz: 'v3'; readonly encoding: 'protojson' };

@@ -1,0 +1,117 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { DecisionId } from '../kernel/brand.ts';
+import { fault, type Fault } from '../model/faults.ts';
+import type { Outcome } from '../model/outcome.ts';
+import type { Policy } from '../model/policy.ts';
+import type { PolicyInput } from '../model/policy-input.ts';
+import type { RecordFacts } from '../model/record-facts.ts';
+import type { Trace } from '../model/request.ts';
+import type { RawExchange } from './exchange.ts';
+import { judge, type Judgement } from './judgement.ts';
+import type { JournalPort } from './ports.ts';
+
+/** A case as its gate keeps it. */
+export interface OpenCase {
+  begin(): void;
+  rejudge(): void;
+}
+
+/** What a case needs of its gate. */
+export type CaseHost = {
+  readonly mode: 'enforce' | 'shadow';
+  readonly clock: Clock;
+  readonly journal: JournalPort;
+  readonly policy: () => Policy | undefined;
+  /** Called once, when the case is closed. `reserved`: room in the journal was taken for it. */
+  closed(closed: OpenCase, facts: RecordFacts, reserved: boolean): void;
+};
+
+type ExchangeFacts = Pick<RawExchange, 'connection' | 'peer' | 'receivedAtMs' | 'receivedMonotonicMs' | 'cut'>;
+
+/**
+ * One thing that is decided: it takes room in the journal, is decided, forwarded or refused, and closes with exactly one record.
+ * States go one way: `deciding` -> `forwarding` or `refusing` -> `closed`.
+ */
+export abstract class Case<
+  X extends Pick<RawExchange, 'connection' | 'peer' | 'receivedAtMs' | 'receivedMonotonicMs' | 'cut'>,
+> {
+  protected readonly host: CaseHost;
+  protected readonly exchange: X;
+  protected readonly decisionId: DecisionId;
+  protected judgement: Judgement | undefined;
+  /** The input where one was built and no policy was asked about it. */
+  protected unjudgedInput: PolicyInput | undefined;
+  /** Why it is refused, or in shadow mode would have been. */
+  protected reason: Fault | undefined;
+  protected trace: Trace | undefined;
+  #state: 'deciding' | 'forwarding' | 'refusing' | 'closed' = 'deciding';
+  #reserved = false;
+
+  constructor(host: CaseHost, exchange: X, decisionId: DecisionId) {
+    this.host = host;
+    this.exchange = exchange;
+    this.decisionId = decisionId;
+  }
+
+  /** Takes room in the journal first: what cannot be written down is not decided (promise 3). */
+  begin(): void {
+    if (this.host.journal.reserve()) this.#reserved = true;
+    if (this.#reserved) this.decide();
+    else {
+      this.host.journal.reserveLater((reserved) => {
+        this.#reserved = reserved;
+        if (reserved) this.decide();
+        else this.refuse(fault('journal_unavailable', 'no room in the journal within the configured wait'));
+      });
+    }
+  }
+
+  /** A newer policy revision is active: what is open and no longer allowed is cut (promise 6). */
+  rejudge(): void {
+    const policy = this.host.policy();
+    const before = this.judgement;
+    if (this.#state !== 'forwarding' || before === undefined || policy === undefined || policy === before.policy)
+      return;
+    if (this.host.mode === 'shadow' || !this.canBeJudgedBy(policy)) return;
+    const again = judge(policy, before.input, this.host.clock);
+    if (again.decision.kind !== 'deny') return;
+    this.exchange.cut(fault('policy_withdrawn', `the new revision answers ${again.decision.fault.code}`));
+  }
+
+  protected abstract decide(): void;
+  protected abstract writeRefusal(reason: Fault): void;
+  protected abstract canBeJudgedBy(policy: Policy): boolean;
+
+  protected refuse(reason: Fault): void {
+    this.#state = 'refusing';
+    this.reason = reason;
+    this.writeRefusal(reason);
+  }
+
+  protected forwarding(): void {
+    this.#state = 'forwarding';
+  }
+
+  protected close(outcome: Outcome): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    const { judgement, exchange } = this;
+    const facts: RecordFacts = {
+      decisionId: this.decisionId,
+      atMs: exchange.receivedAtMs,
+      connection: exchange.connection,
+      peer: exchange.peer,
+      policy: judgement?.policy ?? this.host.policy(),
+      input: judgement?.input ?? this.unjudgedInput,
+      evaluation: judgement?.evaluation,
+      decision: judgement?.decision,
+      fault: this.reason,
+      mode: this.host.mode,
+      trace: this.trace,
+      outcome,
+      evaluationNs: judgement?.evaluationNs ?? 0,
+      totalMs: this.host.clock.monotonicMs() - exchange.receivedMonotonicMs,
+    };
+    this.host.closed(this, facts, this.#reserved);
+  }
+}

@@ -1,0 +1,46 @@
+import type { DecisionId } from '../kernel/brand.ts';
+import { fault, type Fault } from '../model/faults.ts';
+import { Case, type CaseHost } from './case.ts';
+import type { RawExchange } from './exchange.ts';
+import { rawConnectionInput, type ConnectionInput } from './input.ts';
+import { judge } from './judgement.ts';
+import { Permit } from './permit.ts';
+import type { Forward } from './ports.ts';
+
+/** One connection whose bytes are forwarded unread (TCP): decided on who is calling, before the first byte; recorded when it ends. */
+export class ConnectionCase<R extends RawExchange> extends Case<R> {
+  readonly #input: ConnectionInput;
+  readonly #forward: Forward<R>;
+
+  constructor(host: CaseHost, exchange: R, decisionId: DecisionId, input: ConnectionInput, forward: Forward<R>) {
+    super(host, exchange, decisionId);
+    this.#input = input;
+    this.#forward = forward;
+  }
+
+  protected override decide(): void {
+    const policy = this.host.policy();
+    if (policy === undefined) {
+      this.refuse(fault('policy_unavailable', 'no policy revision is active'));
+      return;
+    }
+    this.judgement = judge(policy, rawConnectionInput(this.#input), this.host.clock);
+    const { decision } = this.judgement;
+    if (decision.kind === 'deny' && this.host.mode === 'enforce') {
+      this.refuse(decision.fault);
+      return;
+    }
+    if (decision.kind === 'deny') this.reason = decision.fault;
+    this.forwarding();
+    const permit = Permit.mint(this.decisionId, this.exchange.connection, undefined);
+    this.#forward(permit, this.exchange, (outcome) => this.close(outcome));
+  }
+
+  protected override writeRefusal(_reason: Fault): void {
+    this.exchange.refuse((outcome) => this.close(outcome));
+  }
+
+  protected override canBeJudgedBy(): boolean {
+    return true;
+  }
+}

@@ -1,0 +1,209 @@
+import type { Clock, Random } from '../kernel/clock.ts';
+import { uuidV4 } from '../kernel/uuid.ts';
+import type { SpiffeId } from '../kernel/brand.ts';
+import type { Connection } from '../model/connection.ts';
+import { fault, type Fault } from '../model/faults.ts';
+import type { Limits, PathTolerance } from '../model/limits.ts';
+import type { IdentifiedPeer, Peer } from '../model/peer.ts';
+import type { Policy } from '../model/policy.ts';
+import type { RecordFacts } from '../model/record-facts.ts';
+import type { ProtoDescriptors } from '../request/grpc-body.ts';
+import { forwardedClientCert } from '../request/client-cert.ts';
+import type { CaseHost, OpenCase } from './case.ts';
+import { ConnectionCase } from './connection-case.ts';
+import type { Exchange, RawExchange, RefusalAnswer } from './exchange.ts';
+import { connectionInput, type Agent } from './input.ts';
+import type { Forward, JournalPort, Observer } from './ports.ts';
+import { refusalAnswer } from './refusal.ts';
+import { RequestCase, type ConnectionFacts, type RequestGuard } from './request-case.ts';
+
+/** How one listener is guarded. */
+export type GateSettings = {
+  readonly mode: 'enforce' | 'shadow';
+  readonly limits: Limits;
+  readonly tolerance: PathTolerance;
+  /** Address of the listener, for policy and record. */
+  readonly listener: string;
+};
+
+/** What the certificate chain of a connection looks like before it was judged. */
+export type Presented = {
+  /** DER, leaf first, as the peer sent it; empty where it sent none. On a resumed connection the leaf alone. */
+  readonly chain: readonly Uint8Array[];
+  /** What the TLS library thinks: required besides our own verdict, never instead of it. */
+  readonly authorized: boolean;
+  readonly authorizationError: string | undefined;
+};
+
+/** Judges a presented chain against the trust of this moment. Implemented over `core/identity`, joined by `app`. */
+export type JudgeIdentity = (presented: Presented, resumed: boolean) => Peer;
+
+/** Makes the line of one decision; undefined where the policy drops it from the log. Implemented by `core/record`. */
+export type MakeRecord = (facts: RecordFacts) => string | undefined;
+
+/** What a gate works with. Sources that change while running are functions: they are asked at each use. */
+export type GateDeps<E, R> = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly identity: JudgeIdentity;
+  /** SPIFFE ID of this agent, once its certificate is loaded. */
+  readonly ownId: () => SpiffeId | undefined;
+  /** The active policy revision; undefined until one is. */
+  readonly policy: () => Policy | undefined;
+  readonly descriptors: () => ProtoDescriptors | undefined;
+  readonly record: MakeRecord;
+  readonly journal: JournalPort;
+  readonly observer: Observer;
+  readonly forward: Forward<E>;
+  readonly forwardRaw: Forward<R>;
+};
+
+/**
+ * The gate of one listener: admits connections, decides requests, mints permits and writes exactly one record for each.
+ * Reads top down: `admit`, `exchange` (-> `RequestCase`), `raw` (-> `ConnectionCase`), `rejudge`.
+ */
+export class Gate<E extends Exchange, R extends RawExchange> {
+  readonly #settings: GateSettings;
+  readonly #deps: GateDeps<E, R>;
+  readonly #host: CaseHost;
+  readonly #guard: RequestGuard<E>;
+  readonly #open = new Set<OpenCase>();
+  readonly #facts = new WeakMap<Connection, ConnectionFacts>();
+  readonly #rejected = new WeakMap<Connection, Peer>();
+
+  constructor(settings: GateSettings, deps: GateDeps<E, R>) {
+    this.#settings = settings;
+    this.#deps = deps;
+    this.#host = {
+      mode: settings.mode,
+      clock: deps.clock,
+      journal: deps.journal,
+      policy: deps.policy,
+      closed: (closed, facts, reserved) => {
+        this.#open.delete(closed);
+        this.#write(facts, reserved);
+      },
+    };
+    const { limits, tolerance } = settings;
+    this.#guard = { limits, tolerance, random: deps.random, descriptors: deps.descriptors, forward: deps.forward };
+  }
+
+  /** Judges the peer of a new connection, before a byte of a request is read. */
+  admit(connection: Connection, presented: Presented): Peer {
+    const peer = this.#judge(connection, presented);
+    if (peer.kind === 'rejected') this.#rejected.set(connection, peer);
+    return peer;
+  }
+
+  /** Judges the peer of an open connection again: trust has changed. */
+  readmit(connection: Connection, presented: Presented): Peer {
+    this.#facts.delete(connection);
+    return this.admit(connection, presented);
+  }
+
+  /** Writes the record of a connection refused before a request. To be called exactly once for each. */
+  refused(connection: Connection, reason: Fault): void {
+    const peer = this.#rejected.get(connection) ?? { kind: 'rejected', fault: reason, claimedId: undefined };
+    this.#recordWithoutRequest(connection, peer, reason, 0);
+  }
+
+  /** Writes the record of a request that no parser could read, and says what to answer. */
+  unreadable(connection: Connection, peer: Exchange['peer'], reason: Fault): RefusalAnswer {
+    const decisionId = uuidV4(this.#deps.random);
+    const answer = refusalAnswer(reason, 'http', decisionId);
+    this.#recordWithoutRequest(connection, peer, reason, answer.status, decisionId);
+    return answer;
+  }
+
+  /** Takes over one request: decides, forwards or refuses, records. */
+  exchange(exchange: E): void {
+    const facts = this.#factsOf(exchange, 'request');
+    this.#begin(new RequestCase(this.#host, exchange, uuidV4(this.#deps.random), this.#guard, facts));
+  }
+
+  /** Takes over a connection whose bytes are forwarded unread. */
+  raw(exchange: R): void {
+    const { input } = this.#factsOf(exchange, 'connection');
+    this.#begin(new ConnectionCase(this.#host, exchange, uuidV4(this.#deps.random), input, this.#deps.forwardRaw));
+  }
+
+  /** Asks the policy of now about everything that an earlier revision allowed and that is still open; what it no longer allows is cut. */
+  rejudge(): void {
+    for (const opened of this.#open) opened.rejudge();
+  }
+
+  /** How many decided or undecided requests and raw connections are under way. */
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  #begin(opened: OpenCase): void {
+    this.#open.add(opened);
+    opened.begin();
+  }
+
+  #factsOf(exchange: Pick<RawExchange, 'connection' | 'peer'>, subject: 'request' | 'connection'): ConnectionFacts {
+    const known = this.#facts.get(exchange.connection);
+    if (known !== undefined) return known;
+    const agent: Agent = { spiffeId: this.#deps.ownId(), listener: this.#settings.listener };
+    const { peer, connection } = exchange;
+    const facts: ConnectionFacts = {
+      input: connectionInput(connection, peer, agent, subject),
+      clientCertHeader: peer.kind === 'identified' ? forwardedClientCert(peer, agent.spiffeId) : undefined,
+    };
+    this.#facts.set(connection, facts);
+    return facts;
+  }
+
+  #judge(connection: Connection, presented: Presented): Peer {
+    const peer = this.#deps.identity(presented, connection.tls?.resumed ?? false);
+    if (peer.kind !== 'identified' || presented.authorized) return peer;
+    const detail = presented.authorizationError ?? 'the TLS library did not authorize the chain';
+    return rejectedBy(peer, fault('peer_transport_unauthorized', detail));
+  }
+
+  #recordWithoutRequest(
+    connection: Connection,
+    peer: Peer,
+    reason: Fault,
+    status: number,
+    id = uuidV4(this.#deps.random),
+  ): void {
+    const facts: RecordFacts = {
+      decisionId: id,
+      atMs: this.#deps.clock.wallMs(),
+      connection,
+      peer,
+      policy: undefined,
+      input: undefined,
+      evaluation: undefined,
+      decision: undefined,
+      fault: reason,
+      mode: this.#settings.mode,
+      trace: undefined,
+      outcome: { kind: 'refused', status },
+      evaluationNs: 0,
+      totalMs: 0,
+    };
+    this.#write(facts, false);
+  }
+
+  #write(facts: RecordFacts, reserved: boolean): void {
+    const line = this.#deps.record(facts);
+    if (line !== undefined) {
+      if (reserved) this.#deps.journal.write(line);
+      else this.#deps.journal.writeUnreserved(line);
+    } else if (reserved) this.#deps.journal.release();
+    this.#deps.observer.decided(facts, verdictOf(facts), facts.fault?.code);
+  }
+}
+
+/** The verdict of a record: `would-deny` only in shadow mode and only for what policy, not the protocol, would have refused. */
+export function verdictOf(facts: Pick<RecordFacts, 'fault' | 'mode' | 'outcome'>): 'allow' | 'deny' | 'would-deny' {
+  if (facts.fault === undefined) return 'allow';
+  return facts.mode === 'shadow' && facts.outcome.kind !== 'refused' ? 'would-deny' : 'deny';
+}
+
+function rejectedBy(peer: IdentifiedPeer, reason: Fault): Peer {
+  return { kind: 'rejected', fault: reason, claimedId: peer.spiffeId };
+}

@@ -1,0 +1,191 @@
+import type { SpiffeId } from '../kernel/brand.ts';
+import type { Connection, Endpoint } from '../model/connection.ts';
+import type { IdentifiedPeer } from '../model/peer.ts';
+import type { InputNeeds } from '../model/policy.ts';
+import type { PolicyHttp, PolicyInput, PolicyPeer, SallyportInput } from '../model/policy-input.ts';
+import type { CanonicalRequest } from '../model/request.ts';
+import type { RawExchange } from './exchange.ts';
+
+/** The agent that this sidecar stands beside. */
+export type Agent = { readonly spiffeId: SpiffeId | undefined; readonly listener: string };
+
+/** What is true of every request on one connection; made once when the connection's first request comes. */
+export type ConnectionInput = {
+  /** `attributes.source`, with `certificate` only where the policy reads it (encoding it costs, so once a connection and on demand). */
+  source(withCertificate: boolean): PolicyPeer;
+  readonly destination: PolicyPeer;
+  readonly sallyport: SallyportInput;
+  readonly sni: string | undefined;
+  readonly principal: string | undefined;
+};
+
+/** What of a request only some policies read. */
+export type RequestReadings = {
+  readonly parsedPath: readonly string[];
+  readonly parsedQuery: Readonly<Record<string, readonly string[]>>;
+  /** Undefined where the policy does not read it: then the key is absent. */
+  readonly body:
+    | { readonly parsed: unknown; readonly truncated: boolean; readonly raw: string | undefined }
+    | undefined;
+};
+
+const VERSION: PolicyInput['version'] = Object.freeze({ ext_authz: 'v3', encoding: 'protojson' });
+
+/** The parts of the input that do not change during a connection. */
+export function connectionInput(
+  connection: Connection,
+  peer: RawExchange['peer'],
+  agent: Agent,
+  subject: SallyportInput['subject'],
+): ConnectionInput {
+  const identified = peer.kind === 'identified' ? peer : undefined;
+  let certified: PolicyPeer | undefined;
+  const plain: PolicyPeer = {
+    ...socketAddress(connection.remote),
+    ...(identified && { principal: identified.spiffeId }),
+  };
+  return {
+    source: (withCertificate) => {
+      if (!withCertificate || identified === undefined) return plain;
+      certified ??= { ...plain, certificate: urlEncodedPem(identified.certificate.der) };
+      return certified;
+    },
+    destination: {
+      ...socketAddress(connection.local),
+      ...(agent.spiffeId !== undefined && { principal: agent.spiffeId }),
+    },
+    sallyport: sallyportInput(connection, identified, agent, subject),
+    sni: connection.tls?.sni,
+    principal: identified?.spiffeId,
+  };
+}
+
+/** The `input` of one request: the OPA-Envoy v3 document and `input.sallyport`. The one place that builds it. */
+export function requestInput(
+  base: ConnectionInput,
+  request: CanonicalRequest,
+  requestId: string,
+  receivedAtMs: number,
+  needs: InputNeeds,
+  readings: RequestReadings,
+): PolicyInput {
+  const { body } = readings;
+  return {
+    attributes: {
+      source: base.source(needs.peerCertificate),
+      destination: base.destination,
+      request: { time: timestamp(receivedAtMs), http: httpInput(request, requestId, body?.raw) },
+      ...(base.sni !== undefined && { tlsSession: { sni: base.sni } }),
+      metadataContext: {},
+    },
+    version: VERSION,
+    parsed_path: readings.parsedPath,
+    parsed_query: readings.parsedQuery,
+    ...(body !== undefined && { parsed_body: body.parsed, truncated_body: body.truncated }),
+    ...(base.principal !== undefined && { source_principal: base.principal }),
+    sallyport: base.sallyport,
+  };
+}
+
+/** The `input` for a connection whose bytes are forwarded unread: no `attributes.request`. */
+export function rawConnectionInput(base: ConnectionInput): PolicyInput {
+  return {
+    attributes: {
+      source: base.source(true),
+      destination: base.destination,
+      ...(base.sni !== undefined && { tlsSession: { sni: base.sni } }),
+      metadataContext: {},
+    },
+    version: VERSION,
+    ...(base.principal !== undefined && { source_principal: base.principal }),
+    sallyport: base.sallyport,
+  };
+}
+
+function socketAddress(end: Endpoint): Pick<PolicyPeer, 'address'> {
+  return { address: { socketAddress: { address: end.address, portValue: end.port } } };
+}
+
+function timestamp(atMs: number): { seconds: number; nanos: number } {
+  const seconds = Math.floor(atMs / 1000);
+  return { seconds, nanos: Math.round((atMs - seconds * 1000) * 1e6) };
+}
+
+function httpInput(request: CanonicalRequest, id: string, body: string | undefined): PolicyHttp {
+  const size = request.body.kind === 'length' ? request.body.bytes : request.body.kind === 'none' ? 0 : -1;
+  return {
+    id,
+    method: request.method,
+    path: request.target,
+    host: request.authority,
+    scheme: request.scheme,
+    protocol: request.protocol,
+    headers: headerMap(request),
+    size,
+    ...(body !== undefined && { body }),
+  };
+}
+
+/** Header map as Envoy gives it to authorizers: pseudo-headers included, duplicates joined by comma. No prototype: `__proto__` is a name like any other. */
+function headerMap(request: CanonicalRequest): Record<string, string> {
+  const map = Object.create(null) as Record<string, string>;
+  map[':authority'] = request.authority;
+  map[':method'] = request.method;
+  map[':path'] = request.target;
+  map[':scheme'] = request.scheme;
+  const { headers } = request;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    const before = map[name];
+    map[name] = before === undefined ? value : `${before},${value}`;
+  }
+  return map;
+}
+
+function sallyportInput(
+  connection: Connection,
+  peer: IdentifiedPeer | undefined,
+  agent: Agent,
+  subject: SallyportInput['subject'],
+): SallyportInput {
+  const { tls } = connection;
+  return {
+    direction: connection.direction,
+    subject,
+    peer: { ...(peer && identityInput(peer)), resumed: tls?.resumed ?? false },
+    connection: {
+      id: connection.id,
+      ...(tls && { tls_version: tls.version }),
+      ...(tls?.alpn !== undefined && { alpn: tls.alpn }),
+      ...(tls?.sni !== undefined && { sni: tls.sni }),
+    },
+    agent: { ...(agent.spiffeId !== undefined && { spiffe_id: agent.spiffeId }), listener: agent.listener },
+  };
+}
+
+function identityInput(peer: IdentifiedPeer): Omit<SallyportInput['peer'], 'resumed'> {
+  const { certificate } = peer;
+  return {
+    spiffe_id: peer.spiffeId,
+    trust_domain: peer.trustDomain,
+    path: peer.path,
+    certificate: {
+      serial: certificate.serial,
+      not_before: new Date(certificate.notBeforeMs).toISOString(),
+      not_after: new Date(certificate.notAfterMs).toISOString(),
+      sha256: certificate.sha256,
+      spki_sha256: certificate.spkiSha256,
+      issuer: certificate.issuer,
+    },
+  };
+}
+
+/** `certificate` as Envoy gives it: the PEM of the leaf, URL-encoded (AttributeContext.Peer.certificate). */
+function urlEncodedPem(der: Uint8Array): string {
+  const base64 = Buffer.from(der)
+    .toString('base64')
+    .replaceAll(/(.{64})/g, '$1\n')
+    .trimEnd();
+  return encodeURIComponent(`-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`);
+}

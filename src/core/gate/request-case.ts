@@ -1,0 +1,151 @@
+import type { DecisionId } from '../kernel/brand.ts';
+import { hex } from '../kernel/uuid.ts';
+import type { Random } from '../kernel/clock.ts';
+import { NO_OBLIGATIONS, type DenialAnswer, type Obligations } from '../model/decision.ts';
+import { fault, type Fault } from '../model/faults.ts';
+import type { Limits, PathTolerance } from '../model/limits.ts';
+import type { Policy } from '../model/policy.ts';
+import type { CanonicalRequest } from '../model/request.ts';
+import { canonicalise } from '../request/canonicalise.ts';
+import type { ProtoDescriptors } from '../request/grpc-body.ts';
+import { Case, type CaseHost } from './case.ts';
+import type { CollectedBody, Exchange } from './exchange.ts';
+import type { ConnectionInput } from './input.ts';
+import { judge } from './judgement.ts';
+import { applyObligations } from './obligations.ts';
+import { Permit } from './permit.ts';
+import type { Forward } from './ports.ts';
+import { bodyWanted, readInput, type ReadInput } from './readings.ts';
+import { refusalAnswer } from './refusal.ts';
+
+/** What a request case needs besides its host. */
+export type RequestGuard<E> = {
+  readonly limits: Limits;
+  readonly tolerance: PathTolerance;
+  readonly random: Random;
+  readonly descriptors: () => ProtoDescriptors | undefined;
+  readonly forward: Forward<E>;
+};
+
+/** The facts of a connection that its requests share. */
+export type ConnectionFacts = { readonly input: ConnectionInput; readonly clientCertHeader: string | undefined };
+
+/**
+ * One request from complete head to written record. Read top down: `decide` (canonical request), `#collect` (body, only if read),
+ * `#judge` (input, policy), then `#pass` or `refuse`.
+ */
+export class RequestCase<E extends Exchange> extends Case<E> {
+  readonly #guard: RequestGuard<E>;
+  readonly #facts: ConnectionFacts;
+  #request: CanonicalRequest | undefined;
+  #denial: DenialAnswer | undefined;
+  #bodyCollected = false;
+
+  constructor(host: CaseHost, exchange: E, decisionId: DecisionId, guard: RequestGuard<E>, facts: ConnectionFacts) {
+    super(host, exchange, decisionId);
+    this.#guard = guard;
+    this.#facts = facts;
+  }
+
+  protected override decide(): void {
+    const { random } = this.#guard;
+    const canonical = canonicalise(this.exchange.head, {
+      limits: this.#guard.limits,
+      tolerance: this.#guard.tolerance,
+      clientCertHeader: this.#facts.clientCertHeader,
+      requestId: this.decisionId,
+      newSpanId: () => hex(random(8)),
+      newTraceId: () => hex(random(16)),
+    });
+    if (!canonical.ok) {
+      this.refuse(canonical.error);
+      return;
+    }
+    this.#request = canonical.value;
+    this.trace = canonical.value.trace;
+    this.#collect(canonical.value, undefined);
+  }
+
+  /** Reads as much of the body as the policy of this moment needs, if any; a policy that came meanwhile may need more. */
+  #collect(request: CanonicalRequest, collected: CollectedBody | undefined): void {
+    const policy = this.host.policy();
+    if (policy === undefined) {
+      this.refuse(fault('policy_unavailable', 'no policy revision is active'));
+      return;
+    }
+    const wanted = collected === undefined ? bodyWanted(request, policy.needs, this.#guard.descriptors()) : undefined;
+    if (wanted === undefined) {
+      this.#judge(request, policy, collected);
+      return;
+    }
+    this.#bodyCollected = true;
+    this.exchange.collectBody(this.#guard.limits.inspectedBodyBytes, wanted.enough, (body) => {
+      if ('kind' in body) this.refuse(body);
+      else this.#collect(request, body);
+    });
+  }
+
+  #judge(request: CanonicalRequest, policy: Policy, collected: CollectedBody | undefined): void {
+    const read = this.#read(request, policy, collected);
+    if (read.fault !== undefined && this.host.mode === 'enforce') {
+      // OPA-Envoy: what cannot be parsed is refused before any policy runs.
+      this.unjudgedInput = read.input;
+      this.refuse(read.fault);
+      return;
+    }
+    this.judgement = judge(policy, read.input, this.host.clock);
+    const { decision } = this.judgement;
+    this.reason = read.fault ?? (decision.kind === 'deny' ? decision.fault : undefined);
+    if (this.host.mode === 'shadow') {
+      // A policy on trial must not change traffic in any way, so its obligations are not carried out either (promise 5).
+      this.#pass(request, NO_OBLIGATIONS);
+    } else if (decision.kind === 'allow') this.#pass(request, decision.obligations);
+    else {
+      this.#denial = decision.answer;
+      this.refuse(decision.fault);
+    }
+  }
+
+  #read(request: CanonicalRequest, policy: Policy, collected: CollectedBody | undefined): ReadInput {
+    return readInput({
+      base: this.#facts.input,
+      request,
+      requestId: this.decisionId,
+      receivedAtMs: this.exchange.receivedAtMs,
+      needs: policy.needs,
+      collected,
+      descriptors: this.#guard.descriptors(),
+    });
+  }
+
+  #pass(request: CanonicalRequest, obligations: Obligations): void {
+    this.forwarding();
+    const permit = Permit.mint(this.decisionId, this.exchange.connection, applyObligations(request, obligations));
+    this.#guard.forward(permit, this.exchange, (outcome) => this.close(outcome));
+  }
+
+  protected override writeRefusal(reason: Fault): void {
+    const style = this.#request?.style ?? styleOfUnread(this.exchange);
+    const answer = refusalAnswer(reason, style, this.decisionId, this.#denial);
+    this.exchange.refuse(answer, (outcome) => this.close(outcome));
+  }
+
+  /** A policy that reads bodies cannot judge a request whose body has gone by unread; such a request stays decided as it was. */
+  protected override canBeJudgedBy(policy: Policy): boolean {
+    if (this.#bodyCollected) return true;
+    return (
+      this.#request !== undefined && bodyWanted(this.#request, policy.needs, this.#guard.descriptors()) === undefined
+    );
+  }
+}
+
+/** How a refusal looks when the head was refused as a whole: as gRPC where its content type says so. */
+function styleOfUnread(exchange: Exchange): CanonicalRequest['style'] {
+  const { head } = exchange;
+  if (head.kind !== 'http2') return 'http';
+  for (let i = 0; i + 1 < head.headers.length; i += 2) {
+    if (head.headers[i] === 'content-type')
+      return (head.headers[i + 1] ?? '').startsWith('application/grpc') ? 'grpc' : 'http';
+  }
+  return 'http';
+}
