@@ -32,9 +32,7 @@ type ExchangeFacts = Pick<RawExchange, 'connection' | 'peer' | 'receivedAtMs' | 
  * One thing that is decided: it takes room in the journal, is decided, forwarded or refused, and closes with exactly one record.
  * States go one way: `deciding` -> `forwarding` or `refusing` -> `closed`.
  */
-export abstract class Case<
-  X extends Pick<RawExchange, 'connection' | 'peer' | 'receivedAtMs' | 'receivedMonotonicMs' | 'cut'>,
-> {
+export abstract class Case<X extends ExchangeFacts> implements OpenCase {
   protected readonly host: CaseHost;
   protected readonly exchange: X;
   protected readonly decisionId: DecisionId;
