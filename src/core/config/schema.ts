@@ -1,0 +1,203 @@
+import * as z from 'zod';
+
+import { parseListen, parseUpstream } from './addresses.ts';
+import { count, duration, flag, list, mapOf, oneOf, path, section, size, text } from './fields.ts';
+import { limitsSection } from './limits-section.ts';
+import { parseBundleLocation, parseJournalTarget } from './targets.ts';
+
+import type { JournalTarget } from './targets.ts';
+
+/** SPIFFE-ID 2.1: lower-case letters, digits, dots, dashes and underscores, at most 255 bytes. */
+const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
+/** A rule's place below `data`, as OPA names entrypoints. */
+const ENTRYPOINT = /^[A-Za-z_][A-Za-z0-9_-]*(?:\/[A-Za-z_][A-Za-z0-9_-]*)*$/;
+const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/[A-Za-z0-9._-]+)+$/;
+
+const listen = () =>
+  text(
+    'an IP address and a port, such as 0.0.0.0:8443 or "[::]:8443"',
+    parseListen,
+    /^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]+$/,
+  );
+
+const matching = (expected: string, pattern: RegExp) =>
+  text(expected, (value) => (pattern.test(value) ? value : undefined), pattern);
+
+const identity = section({
+  source: oneOf('files', 'authority', 'workload-api')
+    .prefault('files')
+    .describe('Where keys and certificates come from. Only `files` is available in this version.'),
+  certificate: path('a PEM file with the certificate chain, leaf first')
+    .optional()
+    .describe(
+      'Certificate chain of this agent, PEM, leaf first; needed with `source: files`. Followed when it changes.',
+    ),
+  privateKey: path('a PEM file with the private key')
+    .optional()
+    .describe(
+      'Private key of the leaf, PEM, readable by its owner only; needed with `source: files`. Followed when it changes.',
+    ),
+  trustBundles: mapOf(
+    'a trust domain (lower case)',
+    TRUST_DOMAIN,
+    path('a PEM file with the authorities of that trust domain'),
+  )
+    .optional()
+    .describe(
+      'One PEM file of CA certificates for each trust domain; they are never pooled. Needed with `source: files`. Followed when they change.',
+    ),
+  revocationLists: list('paths', path('a PEM or DER file with certificate revocation lists'))
+    .prefault([])
+    .describe('Certificate revocation lists. Followed when they change.'),
+  requireRevocationLists: flag()
+    .prefault(false)
+    .describe('Refuse peers for whose issuers there is no current revocation list.'),
+  authority: section({
+    url: z.string({ error: 'the URL of the authority' }),
+    id: matching('the SPIFFE ID of the authority', SPIFFE_ID).optional(),
+    trustBundle: path('a PEM file').optional(),
+    token: path('a file with the enrolment token').optional(),
+  })
+    .optional()
+    .describe('Settings of `source: authority`. Not available in this version.'),
+  workloadApi: section({ socket: z.string({ error: 'unix:///PATH or tcp://IP:PORT' }).optional() })
+    .optional()
+    .describe('Settings of `source: workload-api`. Not available in this version.'),
+});
+
+const inbound = section({
+  listen: listen().describe('Address for peers: mTLS, HTTP/1.1 and HTTP/2 by ALPN. Port 0 asks for any free port.'),
+  upstream: text(
+    'http://HOST:PORT, h2c://HOST:PORT, auto://HOST:PORT, tcp://HOST:PORT or http+unix:///PATH',
+    parseUpstream,
+    /^((http|h2c|auto|tcp):\/\/[^/?#@]+:[0-9]+|http\+unix:\/\/\/.+)$/,
+  ).describe(
+    'Where allowed requests go: `http://` HTTP/1.1, `h2c://` HTTP/2, `auto://` gRPC and HTTP/2 calls over h2c and the rest over HTTP/1.1, `http+unix:///run/agent.sock`, `tcp://` bytes after a decision on the connection.',
+  ),
+  unsafeUpstreamBeyondLoopback: flag()
+    .prefault(false)
+    .describe('Allow an upstream on another machine: whoever reaches it there passes this sidecar by.'),
+  paths: section({
+    encodedSlashes: flag().prefault(false).describe('Accept `%2F` and `%5C` in paths.'),
+    doubleSlashes: flag().prefault(false).describe('Accept `//` in paths.'),
+    matrixParameters: flag().prefault(false).describe('Accept `;` in paths.'),
+  })
+    .prefault({})
+    .describe(
+      'What is accepted although two readers could read it differently. Policy sees exactly what is forwarded.',
+    ),
+  tls: section({
+    minVersion: z
+      .union([z.enum(['1.3', '1.2']), z.literal(1.3), z.literal(1.2)], { error: '"1.3" or "1.2"' })
+      .transform((version) => (Number(version) === 1.2 ? ('1.2' as const) : ('1.3' as const)))
+      .prefault('1.3')
+      .describe('Oldest TLS version that is accepted.'),
+    resumption: flag()
+      .prefault(false)
+      .describe('Let peers resume TLS sessions. Every check is still made on every connection.'),
+  })
+    .prefault({})
+    .describe('TLS of this listener.'),
+  limits: limitsSection.prefault({}).describe('Bounds on what peers can influence.'),
+  contextExtensions: mapOf('a name', /^[^\0]{1,256}$/, z.string({ error: 'text' }))
+    .prefault({})
+    .describe('Fixed text that the policy finds in `input.attributes.contextExtensions`.'),
+});
+
+const outbound = section({
+  listen: listen().describe("Address for the agent's own calls, on loopback."),
+  destinations: mapOf(
+    'a host name',
+    /^[A-Za-z0-9._:-]{1,260}$/,
+    section({
+      address: z.string({ error: 'HOST:PORT' }).describe("Address of the other side's sidecar."),
+      id: matching('a SPIFFE ID', SPIFFE_ID).describe('The identity that the other side must prove.'),
+    }),
+  ).describe('The hosts that the agent may call.'),
+});
+
+const policy = section({
+  bundle: text('the path of a folder or a .tar.gz file, or an http(s):// URL', parseBundleLocation).describe(
+    'Folder with Rego and data or with `policy.wasm`, or a bundle in a `.tar.gz` file. Followed when it changes. URLs are not available in this version.',
+  ),
+  decision: matching('an entrypoint such as sallyport/authz/decision', ENTRYPOINT)
+    .prefault('sallyport/authz/decision')
+    .describe('The rule that is asked. `envoy/authz/allow` runs an OPA-Envoy policy unchanged.'),
+  mode: oneOf('enforce', 'shadow')
+    .prefault('enforce')
+    .describe('`shadow`: policy never blocks, and every record says what would have happened.'),
+  budget: count(100_000, 2_000_000_000)
+    .prefault(200_000_000)
+    .describe('Steps that one evaluation may take before it is stopped and denied; the default is about 5 ms.'),
+  memory: size(4 * 1_048_576, 1_073_741_824)
+    .prefault('32MiB')
+    .describe('Memory of one policy instance, data included; it never grows beyond this.'),
+  protoDescriptors: path('a file with a protobuf FileDescriptorSet')
+    .optional()
+    .describe('Descriptor set (`protoc --descriptor_set_out --include_imports`) that lets policy read gRPC messages.'),
+});
+
+const JOURNAL_ENTRY = 'stdout, file:PATH, or the http(s):// URL of a decision-log receiver';
+const journalTarget = () => text(JOURNAL_ENTRY, parseJournalTarget, /^(stdout|file:.+|https?:\/\/.+)$/);
+
+const journal = list(
+  'places to write decision records to',
+  z.union([journalTarget(), section({ to: journalTarget() }).transform(({ to }): JournalTarget => to)], {
+    error: JOURNAL_ENTRY,
+  }),
+  1,
+)
+  .prefault(['stdout'])
+  .describe('Where decision records go, each as text or as `{to: …}`. URLs are not available in this version.');
+
+const journalQueue = section({
+  records: count(16, 1_000_000).prefault(10_000).describe('Records that may wait to be written.'),
+  bytes: size(64 * 1_024, 1_073_741_824)
+    .prefault('32MiB')
+    .describe('Bytes that may wait to be written.'),
+  wait: duration(0, 60_000)
+    .prefault('1s')
+    .describe('How long a request waits for room in a full queue before it is refused with `journal_unavailable`.'),
+  whenFull: oneOf('refuse', 'drop')
+    .prefault('refuse')
+    .describe(
+      '`refuse`: requests are refused rather than left unrecorded. `drop`: requests go on, and lost records are counted.',
+    ),
+});
+
+/** The whole file. Input is what YAML or JSON gave; output is `Config`. */
+export const configSchema = section({
+  identity: identity.describe('Who this agent is and whom it trusts.'),
+  inbound: list('listeners', inbound, 1).describe('Listeners for peers that call this agent.'),
+  outbound: list('listeners', outbound)
+    .prefault([])
+    .describe("Listeners for the agent's own calls. Not available in this version."),
+  policy: policy.describe('What decides.'),
+  journal,
+  journalQueue: journalQueue.prefault({}).describe('The bounded queue before the journal.'),
+  labels: mapOf('a name', /^[A-Za-z0-9_./-]{1,128}$/, z.string({ error: 'text' }))
+    .prefault({})
+    .describe('Fixed labels of every decision record, beside `id` and `version`.'),
+  admin: section({
+    listen: listen().describe('Address of `/healthz`, `/readyz` and `/metrics`: plain HTTP, on loopback.'),
+    unsafeBeyondLoopback: flag()
+      .prefault(false)
+      .describe(
+        'Allow an address that other machines can reach: they see metrics and health without proving who they are.',
+      ),
+  })
+    .optional()
+    .describe('The admin listener; none without this key.'),
+  log: section({
+    level: oneOf('debug', 'info', 'warn', 'error', 'silent')
+      .prefault('info')
+      .describe('Least level that is written to stderr.'),
+  })
+    .prefault({})
+    .describe('The process log.'),
+  shutdown: section({
+    grace: duration(0, 3_600_000).prefault('30s').describe('After SIGTERM: how long open requests may take to finish.'),
+  })
+    .prefault({})
+    .describe('How the process ends.'),
+});

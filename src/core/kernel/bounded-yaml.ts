@@ -1,0 +1,62 @@
+import { Composer, LineCounter, Parser } from 'yaml';
+
+import { err, ok } from './result.ts';
+
+import type { CST, Document } from 'yaml';
+import type { Result } from './result.ts';
+
+/** A fault of syntax, at a line and column counted from 1. */
+export type YamlFault = { readonly line: number; readonly column: number; readonly message: string };
+
+/** Where a byte offset of the text stands; lines and columns count from 1. */
+export type Locate = (offset: number) => { readonly line: number; readonly column: number };
+
+/** A document that parsed without faults or warnings, and how to find its nodes in the text. */
+export type YamlText = { readonly document: Document.Parsed; readonly locate: Locate };
+
+/** Levels of nesting that are read. Enough for any sane document; the library's composer recurses, and would end the process far above. */
+const MAX_DEPTH = 100;
+
+/**
+ * Reads one YAML 1.2 document (JSON is one as well). Duplicate keys, unknown tags, several documents and nesting deeper than 100 levels
+ * are faults; all faults are reported together. Never throws. Bound the length of `text` before: time grows with it.
+ */
+export function parseBoundedYaml(text: string): Result<YamlText, readonly YamlFault[]> {
+  const lines = new LineCounter();
+  const tokens = [...new Parser(lines.addNewLine).parse(text)];
+  const locate: Locate = (offset) => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const deep = tooDeep(tokens);
+  if (deep !== undefined) return err([{ ...locate(deep), message: `nesting is deeper than ${MAX_DEPTH} levels` }]);
+  const documents = [...new Composer({ prettyErrors: false }).compose(tokens, true, text.length)];
+  const faults = documents
+    .flatMap((document) => [...document.errors, ...document.warnings])
+    .map((error) => ({
+      ...locate(error.pos[0]),
+      message: error.message,
+    }));
+  const [document, second] = documents;
+  if (second !== undefined) {
+    faults.push({ ...locate(second.range[0]), message: 'a second document begins here; one is expected' });
+  }
+  if (faults.length > 0 || document === undefined) return err(faults);
+  return ok({ document, locate });
+}
+
+/** Offset of the first token found beyond MAX_DEPTH. Walks with a stack of its own: recursion is what it guards against. */
+function tooDeep(tokens: readonly CST.Token[]): number | undefined {
+  const pending: { readonly token: CST.Token; readonly depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (next.depth > MAX_DEPTH) return next.token.offset;
+    for (const token of children(next.token)) pending.push({ token, depth: next.depth + 1 });
+  }
+  return undefined;
+}
+
+function children(token: CST.Token): CST.Token[] {
+  if (token.type === 'document') return token.value === undefined ? [] : [token.value];
+  if (!('items' in token)) return [];
+  return token.items.flatMap((item) => [item.key, item.value].filter((part) => part !== undefined && part !== null));
+}
