@@ -29,7 +29,14 @@ export function instantiateCompiler(wasm: Uint8Array<ArrayBuffer>, maxPages: num
   late.exports = exports;
   exports['_initialize']();
   return {
-    call: (operation, args) => exchange(exports, { operation, arguments: args }),
+    call: (operation, args) => {
+      try {
+        return exchange(exports, { operation, arguments: args });
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new Error([reason, shim.output()].filter((part) => part !== '').join(': '), { cause: error });
+      }
+    },
     memoryBytes: () => exports.memory.buffer.byteLength,
   };
 }

@@ -4,8 +4,8 @@ import { randomFillSync } from 'node:crypto';
 export class InstanceExit extends Error {
   readonly exitCode: number;
 
-  constructor(exitCode: number, output: string) {
-    super(`the compiler ended itself with code ${exitCode}${output === '' ? '' : `: ${output}`}`);
+  constructor(exitCode: number) {
+    super(`it ended itself with code ${exitCode}`);
     this.name = 'InstanceExit';
     this.exitCode = exitCode;
   }
@@ -25,6 +25,8 @@ type WasiFunction = (...args: number[]) => unknown;
 /** The functions of one instance. Its memory is known only once it exists, so it is asked for at every call. */
 export interface WasiShim {
   readonly imports: WebAssembly.Imports;
+  /** The first 4 KiB of what the instance wrote: the Go runtime's last words, where it ended or trapped. */
+  output(): string;
 }
 
 /**
@@ -41,14 +43,14 @@ export function createWasiShim(module: WebAssembly.Module, memory: () => ArrayBu
     random_get: (address = 0, length = 0) => fillRandom(memory(), address, length),
     sched_yield: succeed,
     proc_exit: (code = 0) => {
-      throw new InstanceExit(code, output.text.trim());
+      throw new InstanceExit(code);
     },
   };
   const imports: Record<string, Record<string, WasiFunction>> = {};
   for (const wanted of WebAssembly.Module.imports(module)) {
     (imports[wanted.module] ??= {})[wanted.name] = known[wanted.name] ?? (() => ERRNO.notSupported);
   }
-  return { imports: imports };
+  return { imports, output: () => output.text.trim() };
 }
 
 function succeed(): number {
