@@ -49,7 +49,7 @@ function bounded(value: number | undefined, min: number, max: number, none: bool
 /** A whole number; its digits as text are read too, because that is what `${NAME}` gives. */
 export function count(min: number, max: number) {
   const error = `a whole number from ${min} to ${max}`;
-  const digits = z.string().regex(/^(0|[1-9][0-9]{0,15})$/);
+  const digits = z.string().regex(/^(0|[1-9][0-9]{0,15})$/, { error });
   return z
     .union([z.int({ error }).min(min, { error }).max(max, { error }), digits], { error })
     .transform(Number)
