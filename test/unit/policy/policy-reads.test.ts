@@ -93,16 +93,15 @@ describe('what a policy reads of input, by its plan', () => {
   });
 });
 
+/** Names of the needs that a policy has. */
+async function needs(source: string): Promise<readonly string[]> {
+  const text = `package p\n\nimport rego.v1\n\n${source}`;
+  const { plan } = await compileRego({ source: text, entrypoints: [ENTRYPOINT] });
+  const found = Object.entries(policyReads(plan, ENTRYPOINT).needs);
+  return found.filter(([, needed]) => needed).map(([name]) => name);
+}
+
 describe('needs follow from the reads', () => {
-  const needs = async (source: string): Promise<readonly string[]> => {
-    const { plan } = await compileRego({
-      source: `package p\n\nimport rego.v1\n\n${source}`,
-      entrypoints: [ENTRYPOINT],
-    });
-    return Object.entries(policyReads(plan, ENTRYPOINT).needs)
-      .filter(([, needed]) => needed)
-      .map(([name]) => name);
-  };
   test('parsed_body', async () =>
     assert.deepEqual(await needs('decision if input.parsed_body.a == 1'), ['parsedBody']));
   test('truncated_body', async () => assert.deepEqual(await needs('decision if input.truncated_body'), ['parsedBody']));
