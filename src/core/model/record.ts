@@ -22,7 +22,8 @@ export type DecisionRecord = {
   readonly metrics: Readonly<Record<string, number>>;
   readonly trace_id?: string;
   readonly span_id?: string;
-  readonly req_id?: string;
+  /** Number of this decision among all of this process, from 1; a missing number is a decision that the policy dropped from the log. */
+  readonly req_id?: number;
   /** JSON pointers of what was removed from, or replaced in, this record. */
   readonly erased?: readonly string[];
   readonly masked?: readonly string[];
@@ -38,6 +39,8 @@ export type SallyportRecord = {
   readonly connection: string;
   readonly verdict: 'allow' | 'deny' | 'would-deny';
   readonly fault?: string;
+  /** What exactly was wrong, for the operator; with `fault`. */
+  readonly detail?: string;
   readonly reasons: readonly string[];
   readonly mode: 'enforce' | 'shadow';
   readonly outcome: {

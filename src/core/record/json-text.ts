@@ -1,0 +1,40 @@
+/**
+ * Characters that JSON lets stand unescaped and that a terminal, an editor or a line-based tool may act on: the C1 controls (an 8-bit CSI
+ * is one of them), line and paragraph separators, and those that change the direction of text. All are in the basic plane.
+ */
+const ACTIVE = /[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** Escapes `ACTIVE` characters in JSON text. They can stand inside strings only, so the text means the same afterwards. */
+export function inert(json: string): string {
+  return json.replace(ACTIVE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** A JSON string that no log viewer acts on; at most `limit` UTF-16 units of `text` are kept. Never a raw line end. */
+export function quote(text: string, limit = 2_048): string {
+  return inert(JSON.stringify(text.length > limit ? text.slice(0, limit) : text));
+}
+
+/** Makes inert JSON of a value, or undefined where the value has no JSON (none at all, nested too deep) or its JSON is longer than the limit. */
+export type BoundedJson = (value: unknown) => string | undefined;
+
+/** A `BoundedJson` for at most `limitBytes` of UTF-8. */
+export function boundedJson(limitBytes: number): BoundedJson {
+  const encoder = new TextEncoder();
+  const scratch = new Uint8Array(limitBytes);
+  return (value) => {
+    const json = jsonOf(value);
+    if (json === undefined || json.length > limitBytes) return undefined;
+    // Mostly ASCII, which holds nothing to escape; finding that out by its length costs a tenth of searching it.
+    if (encoder.encodeInto(json, scratch).written === json.length) return json;
+    const safe = inert(json);
+    return encoder.encodeInto(safe, scratch).read === safe.length ? safe : undefined;
+  };
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
