@@ -21,8 +21,8 @@ import { checkWebSocketHandshake } from './websocket.ts';
 export type RequestContext = {
   readonly limits: Limits;
   readonly tolerance: PathTolerance;
-  /** `https` behind TLS, `http` for the agent's own calls on loopback. */
-  readonly scheme: 'https' | 'http';
+  /** `http` for the agent's own calls on loopback; default `https`. */
+  readonly scheme?: 'https' | 'http';
   /** Value of `x-forwarded-client-cert`, made once a connection by `forwardedClientCert`; undefined for an anonymous peer. */
   readonly clientCertHeader: string | undefined;
   /** Sent to the agent as `x-request-id`. */
@@ -59,7 +59,7 @@ function readHttp1(head: Http1Head, context: RequestContext): CanonicalRequest |
   if (fields.host === undefined) return fault('host_invalid', 'no host (RFC 9112 3.2)');
   const authority = readAuthority(fields.host);
   if (typeof authority !== 'string') return authority;
-  const raw = originForm(head.target, method, context.scheme, authority);
+  const raw = originForm(head.target, method, schemeOf(context), authority);
   if (typeof raw !== 'string') return raw;
   const target = readTarget(raw, method, context.tolerance);
   if ('code' in target) return target;
@@ -134,10 +134,15 @@ function checkPseudoHeaders(
   pseudo: { readonly method: string; readonly scheme: string; readonly path: string },
   context: RequestContext,
 ): Fault | undefined {
-  if (pseudo.scheme !== context.scheme) return fault('pseudo_header_invalid', `:scheme is not ${context.scheme}`);
+  const scheme = schemeOf(context);
+  if (pseudo.scheme !== scheme) return fault('pseudo_header_invalid', `:scheme is not ${scheme}`);
   // gRPC-Go CVE-2026-33186: a path without its slash misses the rules for paths.
   if (pseudo.path.startsWith('/') || (pseudo.path === '*' && pseudo.method === 'OPTIONS')) return undefined;
   return fault('pseudo_header_invalid', ':path does not start with a slash (RFC 9113 8.3.1)');
+}
+
+function schemeOf(context: RequestContext): 'https' | 'http' {
+  return context.scheme ?? 'https';
 }
 
 function upgradeNotNamed(): Fault {
@@ -164,7 +169,7 @@ function finish(reading: Reading, fields: Fields, context: RequestContext): Cano
     protocol,
     style,
     method,
-    scheme: context.scheme,
+    scheme: schemeOf(context),
     authority,
     target: target.target,
     path: target.path,
