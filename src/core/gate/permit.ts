@@ -10,7 +10,7 @@ export type PermittedRequest = {
   readonly authority: string;
   /** Path and query for the agent. */
   readonly target: string;
-  /** Lower-case names; no `host`, no hop-by-hop fields but `te: trailers`; `content-length` as the peer sent it. */
+  /** Lower-case names; no `host`, no hop-by-hop fields but `te: trailers` (HTTP/2) and `upgrade: websocket`; `content-length` as the peer sent it. */
   readonly headers: HeaderList;
   readonly body: CanonicalRequest['body'];
   readonly grpcTimeoutMs: number | undefined;

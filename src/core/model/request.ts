@@ -56,7 +56,8 @@ export type CanonicalRequest = {
   readonly query: string | undefined;
   /**
    * End-to-end fields with lower-case names, in the order received, after hop-by-hop fields and fields that only we may set were
-   * removed, then ours: `x-forwarded-client-cert`, `x-request-id`, `traceparent`. Holds no `host`, `transfer-encoding` or pseudo-header.
+   * removed, then ours: `x-forwarded-client-cert`, `x-request-id`, `traceparent` (and `tracestate`). Holds no `host`, `connection`,
+   * `transfer-encoding` or pseudo-header; `te: trailers` is kept in HTTP/2 and `upgrade: websocket` in a WebSocket handshake.
    */
   readonly headers: HeaderList;
   readonly body: BodyFraming;
