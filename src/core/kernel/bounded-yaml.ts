@@ -19,9 +19,12 @@ const MAX_DEPTH = 100;
 
 /**
  * Reads one YAML 1.2 document (JSON is one as well). Duplicate keys, unknown tags, several documents and nesting deeper than 100 levels
- * are faults; all faults are reported together. Never throws. Bound the length of `text` before: time grows with it.
+ * are faults; all faults are reported together. `intAsBigInt` keeps every digit of whole numbers. Never throws. Bound the length of `text` before: time grows with it.
  */
-export function parseBoundedYaml(text: string): Result<YamlText, readonly YamlFault[]> {
+export function parseBoundedYaml(
+  text: string,
+  options: { readonly intAsBigInt?: boolean } = {},
+): Result<YamlText, readonly YamlFault[]> {
   const lines = new LineCounter();
   const tokens = [...new Parser(lines.addNewLine).parse(text)];
   const locate: Locate = (offset) => {
@@ -30,7 +33,7 @@ export function parseBoundedYaml(text: string): Result<YamlText, readonly YamlFa
   };
   const deep = tooDeep(tokens);
   if (deep !== undefined) return err([{ ...locate(deep), message: `nesting is deeper than ${MAX_DEPTH} levels` }]);
-  const documents = [...new Composer({ prettyErrors: false }).compose(tokens, true, text.length)];
+  const documents = [...new Composer({ prettyErrors: false, ...options }).compose(tokens, true, text.length)];
   const faults = documents
     .flatMap((document) => [...document.errors, ...document.warnings])
     .map((error) => ({
