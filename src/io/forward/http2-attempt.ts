@@ -1,0 +1,111 @@
+import { constants, type ClientHttp2Stream } from 'node:http2';
+
+import type { HeaderList } from '../../core/kernel/headers.ts';
+import type { Fault } from '../../core/model/faults.ts';
+import type { Answer } from './answer.ts';
+import type { Lease } from './http2-pool.ts';
+import { faultOfError, faultOfReset } from './upstream-faults.ts';
+
+/** How long an agent that has answered may leave the rest of a request unread before its stream is reset. */
+const LINGER_MS = 5_000;
+
+export type AttemptEnd =
+  | { readonly kind: 'complete'; readonly trailers: HeaderList }
+  | {
+      readonly kind: 'failed';
+      readonly reason: Fault;
+      /** The agent said that it did not process the request. */
+      readonly refused: boolean;
+    };
+
+/** One stream to the agent and what it brings. Reports its end once, unless it was reset by us. */
+export class Http2Attempt {
+  readonly stream: ClientHttp2Stream;
+  readonly #lease: Lease;
+  readonly #answer: Answer;
+  readonly #report: (end: AttemptEnd) => void;
+  readonly #endSeen: () => boolean;
+  #trailers: HeaderList = [];
+  #answered = false;
+  #error: Error | undefined;
+  #over = false;
+
+  constructor(stream: ClientHttp2Stream, lease: Lease, answer: Answer, report: (end: AttemptEnd) => void) {
+    this.stream = stream;
+    this.#lease = lease;
+    this.#answer = answer;
+    this.#report = report;
+    this.#endSeen = watchEndOfStream(stream);
+    stream.on('response', (headers, _flags, raw) => this.#head(headers[':status'] ?? 0, raw));
+    stream.on('headers', (headers, _flags, raw) => this.#answer.interim(headers[':status'] ?? 0, fieldsOf(raw)));
+    stream.on('data', (chunk: Buffer) => this.#answer.data(chunk));
+    stream.on('trailers', (_headers, _flags, raw) => (this.#trailers = fieldsOf(raw)));
+    stream.on('end', () => this.#ended());
+    stream.on('error', (error) => (this.#error = error));
+    stream.on('close', () => this.#closed());
+  }
+
+  /** Resets the stream (CANCEL: no longer wanted) where it is still open, and reports nothing any more. */
+  reset(): void {
+    this.#over = true;
+    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  /** The answer is complete: what is left of the request is no longer wanted (RFC 9113 section 8.1). */
+  finish(): void {
+    const { stream } = this;
+    if (!stream.writableEnded) this.reset();
+    else if (!stream.writableFinished) stream.setTimeout(LINGER_MS, () => this.reset());
+  }
+
+  #head(status: number, raw: readonly string[]): void {
+    this.#answered = true;
+    if (!this.#over) this.#answer.head(status, fieldsOf(raw));
+  }
+
+  #ended(): void {
+    if (!this.#over && this.#endSeen()) this.#finish({ kind: 'complete', trailers: this.#trailers });
+  }
+
+  #closed(): void {
+    this.#lease.release();
+    if (this.#over) return;
+    const { rstCode, id } = this.stream;
+    const lastProcessed = this.#lease.lastProcessedStream();
+    const beyondGoaway = lastProcessed !== undefined && (id === undefined || id > lastProcessed);
+    const refused = !this.#answered && (rstCode === constants.NGHTTP2_REFUSED_STREAM || beyondGoaway);
+    this.#finish({ kind: 'failed', reason: this.#reason(rstCode), refused });
+  }
+
+  #reason(rstCode: number): Fault {
+    const error: NodeJS.ErrnoException | undefined = this.#error;
+    return error === undefined || error.code === 'ERR_HTTP2_STREAM_ERROR' ? faultOfReset(rstCode) : faultOfError(error);
+  }
+
+  #finish(end: AttemptEnd): void {
+    this.#over = true;
+    this.#report(end);
+  }
+}
+
+/**
+ * Tells whether END_STREAM was received. node:http2 emits `end`, and no error, also where a stream is reset with NO_ERROR or CANCEL and where the
+ * connection closes under it, so `end` alone cannot be taken for the end of an answer. In those cases it marks the stream closed before it pushes the
+ * end of data; on END_STREAM it pushes first.
+ */
+function watchEndOfStream(stream: ClientHttp2Stream): () => boolean {
+  let seen = false;
+  const push = stream.push.bind(stream);
+  stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+    if (chunk === null && !stream.closed) seen = true;
+    return push(chunk, encoding);
+  };
+  return () => seen;
+}
+
+/** Without pseudo-header fields. */
+function fieldsOf(raw: readonly string[]): HeaderList {
+  let start = 0;
+  while (start < raw.length && (raw[start] as string).startsWith(':')) start += 2;
+  return start === 0 ? raw : raw.slice(start);
+}

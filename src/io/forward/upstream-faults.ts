@@ -1,0 +1,69 @@
+import { constants } from 'node:http2';
+
+import { fault, type Fault, type FaultCode } from '../../core/model/faults.ts';
+
+/** What an error of the upstream side means. Everything not listed here ended an exchange that had begun: `upstream_aborted`. */
+const CODES: Readonly<Record<string, FaultCode>> = {
+  ECONNREFUSED: 'upstream_unreachable',
+  ENOENT: 'upstream_unreachable',
+  EACCES: 'upstream_unreachable',
+  EPERM: 'upstream_unreachable',
+  ENOTSOCK: 'upstream_unreachable',
+  EHOSTUNREACH: 'upstream_unreachable',
+  EHOSTDOWN: 'upstream_unreachable',
+  ENETUNREACH: 'upstream_unreachable',
+  EADDRNOTAVAIL: 'upstream_unreachable',
+  ENOTFOUND: 'upstream_unreachable',
+  EAI_AGAIN: 'upstream_unreachable',
+  EMFILE: 'overloaded',
+  ENFILE: 'overloaded',
+  ETIMEDOUT: 'upstream_timeout',
+  UND_ERR_CONNECT_TIMEOUT: 'upstream_timeout',
+  UND_ERR_HEADERS_OVERFLOW: 'upstream_protocol_error',
+  ERR_HTTP2_ERROR: 'upstream_protocol_error',
+  UND_ERR_DESTROYED: 'draining',
+  UND_ERR_CLOSED: 'draining',
+  UND_ERR_INVALID_ARG: 'internal_error',
+  UND_ERR_NOT_SUPPORTED: 'internal_error',
+  UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 'internal_error',
+};
+
+/** undici reports answers that were not asked for under the code of a lost connection; only the text tells them apart. */
+const MISPLACED_ANSWERS: ReadonlySet<string> = new Set(['bad response', 'bad upgrade']);
+
+/** llhttp's code for a connection that ended inside a message. */
+const ENDED_EARLY = 'HPE_INVALID_EOF_STATE';
+
+/** The fault of an upstream connection's error. `detail` holds the error's own text, which never has request content in it. */
+export function faultOfError(error: unknown): Fault {
+  const { code, message } = describe(error);
+  return fault(codeOf(code, message), code === '' ? message : `${code}: ${message}`);
+}
+
+function codeOf(code: string, message: string): FaultCode {
+  const listed = CODES[code];
+  if (listed !== undefined) return listed;
+  const misread = code.startsWith('HPE_') && code !== ENDED_EARLY;
+  return misread || MISPLACED_ANSWERS.has(message) ? 'upstream_protocol_error' : 'upstream_aborted';
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  if (!(error instanceof Error)) return { code: '', message: 'unknown error' };
+  const code = (error as NodeJS.ErrnoException).code;
+  return { code: typeof code === 'string' ? code : '', message: error.message };
+}
+
+/** Reset codes by which an upstream says that the two sides do not understand each other (RFC 9113 section 7). */
+const MISUNDERSTOOD: ReadonlySet<number> = new Set([
+  constants.NGHTTP2_PROTOCOL_ERROR,
+  constants.NGHTTP2_FLOW_CONTROL_ERROR,
+  constants.NGHTTP2_FRAME_SIZE_ERROR,
+  constants.NGHTTP2_COMPRESSION_ERROR,
+  constants.NGHTTP2_HTTP_1_1_REQUIRED,
+]);
+
+/** The fault of a stream that was reset, or lost with its connection. */
+export function faultOfReset(code: number): Fault {
+  const kind = MISUNDERSTOOD.has(code) ? 'upstream_protocol_error' : 'upstream_aborted';
+  return fault(kind, `the stream ended early, HTTP/2 code ${code}`);
+}
