@@ -8,6 +8,7 @@ import type { IdentifiedPeer, Peer } from '../model/peer.ts';
 import type { Policy } from '../model/policy.ts';
 import type { RecordFacts } from '../model/record-facts.ts';
 import type { ProtoDescriptors } from '../request/grpc-body.ts';
+import { verdictOf } from '../record/verdict.ts';
 import { forwardedClientCert } from '../request/client-cert.ts';
 import type { CaseHost, OpenCase } from './case.ts';
 import { ConnectionCase } from './connection-case.ts';
@@ -101,10 +102,15 @@ export class Gate<E extends Exchange, R extends RawExchange> {
     return this.admit(connection, presented);
   }
 
-  /** Writes the record of a connection refused before a request. To be called exactly once for each. */
-  refused(connection: Connection, reason: Fault): void {
-    const peer = this.#rejected.get(connection) ?? { kind: 'rejected', fault: reason, claimedId: undefined };
-    this.#recordWithoutRequest(connection, peer, reason, 0);
+  /** Writes the record of a connection refused before a request. To be called exactly once for each. `peer`: where it had been admitted. */
+  refused(connection: Connection, reason: Fault, peer: Exchange['peer'] | undefined): void {
+    const known = this.#rejected.get(connection) ?? peer;
+    this.#recordWithoutRequest(
+      connection,
+      known ?? { kind: 'rejected', fault: reason, claimedId: undefined },
+      reason,
+      0,
+    );
   }
 
   /** Writes the record of a request that no parser could read, and says what to answer. */
@@ -196,12 +202,6 @@ export class Gate<E extends Exchange, R extends RawExchange> {
     } else if (reserved) this.#deps.journal.release();
     this.#deps.observer.decided(facts, verdictOf(facts), facts.fault?.code);
   }
-}
-
-/** The verdict of a record: `would-deny` only in shadow mode and only for what policy, not the protocol, would have refused. */
-export function verdictOf(facts: Pick<RecordFacts, 'fault' | 'mode' | 'outcome'>): 'allow' | 'deny' | 'would-deny' {
-  if (facts.fault === undefined) return 'allow';
-  return facts.mode === 'shadow' && facts.outcome.kind !== 'refused' ? 'would-deny' : 'deny';
 }
 
 function rejectedBy(peer: IdentifiedPeer, reason: Fault): Peer {

@@ -52,6 +52,7 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     const canonical = canonicalise(this.exchange.head, {
       limits: this.#guard.limits,
       tolerance: this.#guard.tolerance,
+      scheme: this.exchange.connection.tls === undefined ? 'http' : 'https',
       clientCertHeader: this.#facts.clientCertHeader,
       requestId: this.decisionId,
       newSpanId: () => hex(random(8)),
