@@ -3,9 +3,22 @@ import type { PolicyInput } from './policy-input.ts';
 
 /** What one evaluation of a policy gave. Never an exception. */
 export type Evaluation =
-  | { readonly kind: 'defined'; readonly value: unknown; readonly steps: number; readonly cached: boolean }
-  | { readonly kind: 'undefined'; readonly steps: number; readonly cached: boolean }
+  | ({
+      readonly kind: 'defined';
+      readonly value: unknown;
+      readonly steps: number;
+      readonly cached: boolean;
+    } & EvaluationNotes)
+  | ({ readonly kind: 'undefined'; readonly steps: number; readonly cached: boolean } & EvaluationNotes)
   | { readonly kind: 'failed'; readonly fault: Fault; readonly steps: number };
+
+/** What an evaluation leaves for the record beside its answer. */
+export type EvaluationNotes = {
+  /** Errors of built-in functions, each of which made an expression undefined (`name: reason`); at most eight. Absent when there were none. */
+  readonly builtinErrors?: readonly string[];
+  /** `nd_builtin_cache` of OPA's decision log: answers that the input does not determine, such as `time.now_ns`: name -> JSON of arguments -> answer. */
+  readonly ndBuiltinCache?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+};
 
 /** Which costly parts of the input the policy reads; anything else is always there. From the compiled plan; all true where there is no plan. */
 export type InputNeeds = {

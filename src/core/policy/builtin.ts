@@ -1,0 +1,45 @@
+import type { Term } from './term.ts';
+
+/** An error of a built-in function as OPA knows it: the expression is undefined (OPA documentation, "Built-in errors"), the decision goes on. */
+export class BuiltinError extends Error {}
+
+/** What a built-in may use of the decision that it is part of. */
+export interface BuiltinContext {
+  /** The time of this decision, nanoseconds since the epoch as decimal text; the same however often it is asked for. */
+  nowNs(): string;
+  /** Takes steps from the budget for work beyond what arguments and result are charged for; ends the evaluation when it is spent. */
+  charge(steps: number): void;
+}
+
+/** One built-in function of this host. Gives OPA's answer for the same arguments, throws BuiltinError where OPA's fails. */
+export type Builtin = {
+  readonly arity: 0 | 1 | 2 | 3 | 4;
+  /** True where the answer is not a function of the arguments, as time is: such decisions are never cached, and the answer is recorded. */
+  readonly nondeterministic?: true;
+  readonly call: (args: readonly Term[], context: BuiltinContext) => Term;
+};
+
+/** Longest text that a built-in may be given or give, characters of Rego text. */
+export const MAX_TEXT = 1024 * 1024;
+
+/** The value of a string argument. */
+export function stringArg(args: readonly Term[], index: number): string {
+  const term = args[index];
+  if (term?.kind === 'string') return term.value;
+  throw wrongType(index, 'string', term);
+}
+
+/** The elements of an argument that must be an array or a set of strings. */
+export function stringsArg(args: readonly Term[], index: number): string[] {
+  const term = args[index];
+  if (term?.kind !== 'array' && term?.kind !== 'set') throw wrongType(index, 'array or set', term);
+  return term.items.map((item) => {
+    if (item.kind === 'string') return item.value;
+    throw wrongType(index, 'array or set of strings', item);
+  });
+}
+
+/** The error for an argument of the wrong type; `index` counts from 0, the text from 1. */
+export function wrongType(index: number, wanted: string, found: Term | undefined): BuiltinError {
+  return new BuiltinError(`operand ${index + 1} must be ${wanted} but got ${found?.kind ?? 'nothing'}`);
+}

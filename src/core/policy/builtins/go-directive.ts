@@ -1,0 +1,159 @@
+import { BuiltinError } from '../builtin.ts';
+import { canBackquote, goQuote } from './go-quote.ts';
+import { MAX_PRECISION, formatFloat } from './go-float.ts';
+import type { GoValue } from './go-value.ts';
+
+/** One `%` directive of Go's `fmt`: flags, width, precision and verb. */
+export type Directive = {
+  readonly plus: boolean;
+  readonly minus: boolean;
+  readonly sharp: boolean;
+  readonly space: boolean;
+  readonly zero: boolean;
+  readonly width: number | undefined;
+  readonly precision: number | undefined;
+  readonly verb: string;
+};
+
+const encoder = new TextEncoder();
+
+/** Formats one operand (Go `fmt`, "Printing"). A verb that does not fit the operand gives Go's `%!verb(type=value)`. */
+export function formatValue(directive: Directive, value: GoValue): string {
+  if (directive.verb === 'T') return padded(directive, truncated(directive, value.kind));
+  if (directive.verb !== 'v' || value.kind === '*big.Int') return format(directive, value) ?? badVerb(directive, value);
+  // `%#v` and `%+v` ask for Go syntax, which shows on strings only.
+  const plain = { ...directive, plus: false, sharp: false };
+  return (
+    (directive.sharp && value.kind === 'string' ? format({ ...plain, verb: 'q' }, value) : format(plain, value)) ?? ''
+  );
+}
+
+function format(d: Directive, value: GoValue): string | undefined {
+  switch (value.kind) {
+    case 'string':
+      return formatString(d, value.value);
+    case 'int64':
+      return formatInteger(d, value.value);
+    case 'float64':
+      return formatNumber(d, value.value);
+    case '*big.Int':
+      return formatBig(d, value.value);
+    default:
+      return value satisfies never;
+  }
+}
+
+/** The value with the same flags and width, and what was wrong. */
+function badVerb(d: Directive, value: GoValue): string {
+  if (value.kind === '*big.Int') return `%!${d.verb}(big.Int=${value.value})`;
+  return `%!${d.verb}(${value.kind}=${format({ ...d, verb: 'v' }, value) ?? ''})`;
+}
+
+function refuse(verb: string): never {
+  throw new BuiltinError(`%${verb} is not supported for this operand`);
+}
+
+function formatString(d: Directive, value: string): string | undefined {
+  switch (d.verb) {
+    case 's':
+    case 'v':
+      return padded(d, truncated(d, value));
+    case 'q':
+      return quote(d, value);
+    case 'x':
+    case 'X':
+      return hexadecimal(d, value);
+    default:
+      return undefined;
+  }
+}
+
+function quote(d: Directive, value: string): string {
+  const text = truncated(d, value);
+  return padded(d, d.sharp && canBackquote(text) ? `\`${text}\`` : goQuote(text, d.plus));
+}
+
+/** Bytes as hexadecimal; `space` between them, `sharp` a 0x before each run. */
+function hexadecimal(d: Directive, value: string): string {
+  const bytes = encoder.encode(value);
+  const shown = Array.from(bytes.subarray(0, d.precision ?? bytes.length), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  );
+  const prefix = d.sharp && shown.length > 0 ? '0x' : '';
+  const text = d.space ? shown.map((byte) => prefix + byte).join(' ') : prefix + shown.join('');
+  return padded(d, d.verb === 'X' ? text.toUpperCase() : text);
+}
+
+const BASES: Readonly<Record<string, number>> = { d: 10, v: 10, b: 2, o: 8, O: 8, x: 16, X: 16 };
+
+function formatInteger(d: Directive, value: bigint): string | undefined {
+  if (d.verb === 'c') return padded(d, character(value));
+  const base = BASES[d.verb];
+  if (base === undefined) return 'qU'.includes(d.verb) ? refuse(d.verb) : undefined;
+  if (d.precision === 0 && value === 0n) return ' '.repeat(d.width ?? 0);
+  const sign = value < 0n ? '-' : d.plus ? '+' : d.space ? ' ' : '';
+  const zeroWidth = d.zero && !d.minus && d.width !== undefined ? d.width - sign.length : 0;
+  const digits = magnitude(value)
+    .toString(base)
+    .padStart(d.precision ?? zeroWidth, '0');
+  const text = sign + integerPrefix(d, base, digits) + digits;
+  return padded({ ...d, zero: false }, d.verb === 'X' ? text.toUpperCase() : text);
+}
+
+function integerPrefix(d: Directive, base: number, digits: string): string {
+  if (d.verb === 'O') return d.sharp && !digits.startsWith('0') ? '0o0' : '0o';
+  if (!d.sharp) return '';
+  if (base === 2) return '0b';
+  if (base === 8) return digits.startsWith('0') ? '' : '0';
+  return base === 16 ? '0x' : '';
+}
+
+/** `math/big.Int.Format`: no `%c`, and `%s` is `%d`. */
+function formatBig(d: Directive, value: bigint): string | undefined {
+  if (d.verb === 'p' || d.verb === 'w') return refuse(d.verb);
+  const base = d.verb === 's' ? 10 : BASES[d.verb];
+  if (base === undefined) return undefined;
+  const sign = value < 0n ? '-' : d.plus ? '+' : d.space ? ' ' : '';
+  const marks: Readonly<Record<string, string>> = { b: '0b', o: '0', x: '0x', X: '0X' };
+  const prefix = d.verb === 'O' ? '0o' : d.sharp ? (marks[d.verb] ?? '') : '';
+  const plain = magnitude(value).toString(base);
+  const digits = (d.verb === 'X' ? plain.toUpperCase() : plain).padStart(d.precision ?? 0, '0');
+  const missing = Math.max((d.width ?? 0) - sign.length - prefix.length - digits.length, 0);
+  if (d.minus) return sign + prefix + digits + ' '.repeat(missing);
+  if (d.zero && d.precision === undefined) return sign + prefix + '0'.repeat(missing) + digits;
+  return ' '.repeat(missing) + sign + prefix + digits;
+}
+
+function formatNumber(d: Directive, value: number): string | undefined {
+  if ('bxX'.includes(d.verb)) return refuse(d.verb);
+  const verb = d.verb === 'v' ? 'g' : d.verb.toLowerCase();
+  if ((verb !== 'e' && verb !== 'f' && verb !== 'g') || d.verb === 'V') return undefined;
+  if (d.sharp || (d.precision ?? 0) > MAX_PRECISION) return refuse(d.sharp ? `#${d.verb}` : d.verb);
+  const plain = formatFloat(Math.abs(value), verb, d.precision ?? (verb === 'g' ? undefined : 6));
+  const negative = value < 0 || Object.is(value, -0);
+  const sign = negative ? '-' : d.plus ? '+' : d.space ? ' ' : '';
+  const text = d.verb === 'E' || d.verb === 'G' ? plain.toUpperCase() : plain;
+  const zeros = d.zero && !d.minus ? Math.max((d.width ?? 0) - sign.length - text.length, 0) : 0;
+  return padded(d, sign + '0'.repeat(zeros) + text);
+}
+
+function character(value: bigint): string {
+  const valid = value >= 0n && value <= 0x10ffffn && !(value >= 0xd800n && value <= 0xdfffn);
+  return valid ? String.fromCodePoint(Number(value)) : '\ufffd';
+}
+
+function magnitude(value: bigint): bigint {
+  return value < 0n ? -value : value;
+}
+
+function truncated(d: Directive, value: string): string {
+  return d.precision === undefined ? value : Array.from(value).slice(0, d.precision).join('');
+}
+
+/** Pads to the width, counted in characters; zeros only on the left. */
+function padded(d: Directive, text: string): string {
+  if (d.width === undefined) return text;
+  const missing = Math.max(d.width - Array.from(text).length, 0);
+  if (d.minus) return text + ' '.repeat(missing);
+  return (d.zero ? '0' : ' ').repeat(missing) + text;
+}

@@ -1,0 +1,154 @@
+import { err, ok } from '../kernel/result.ts';
+import type { Result } from '../kernel/result.ts';
+import type { Evaluation } from '../model/policy.ts';
+import type { BuiltinCall } from './builtin-bridge.ts';
+import { hiddenName, hideBuiltin } from './hide-builtin.ts';
+import { loadPolicy } from './host.ts';
+import type { LoadedPolicy, PolicyOptions, PolicySource } from './host.ts';
+import type { LoadProblem } from './load-problem.ts';
+import { BUDGET_EXPORT, MAX_BUDGET } from './meter.ts';
+import { compilePolicyModule } from './policy-module.ts';
+import type { PolicyModule } from './policy-module.ts';
+import { PROBES } from './probe-inputs.ts';
+import type { Probe } from './probe-inputs.ts';
+
+/** What is used of OPA's SDK. Its declarations leave out the default export, which is where these are. */
+type Sdk = {
+  readonly loadPolicySync: (
+    module: WebAssembly.Module,
+    memory: { initial: number; maximum: number },
+    builtins: Readonly<Record<string, () => unknown>>,
+  ) => ReferencePolicy;
+};
+type ReferencePolicy = {
+  readonly wasmInstance: WebAssembly.Instance;
+  setData(data: unknown): void;
+  evaluate(input: unknown, entrypoint: string): unknown;
+};
+
+/** The reference evaluator for one revision; `answer` is given the built-in calls that our host made for the same input. */
+type Reference = { readonly answer: (input: unknown, calls: readonly BuiltinCall[]) => unknown };
+
+/**
+ * Loads a revision and has it judged: our host and OPA's SDK answer every probe, and must agree. A revision on which they differ, or on which either
+ * fails, does not go live. This is what the rest of the program calls; compiling runs beside the event loop.
+ */
+export async function loadJudgedPolicy(
+  source: PolicySource,
+  options: PolicyOptions,
+  probes: readonly Probe[] = PROBES,
+): Promise<Result<LoadedPolicy, LoadProblem>> {
+  const module = source.wasm instanceof Uint8Array ? await compilePolicyModule(source.wasm) : ok(source.wasm);
+  if (!module.ok) return module;
+  const policy = loadPolicy({ ...source, wasm: module.value }, options);
+  if (!policy.ok) return policy;
+  const opinion = await secondOpinion(policy.value, module.value, source.data, probes);
+  return opinion.ok ? policy : opinion;
+}
+
+/**
+ * Asks OPA's SDK about the probes. It is trusted with agreement only: it restores nothing after an error, so it is used once and dropped; it is given the
+ * metered module, so that it cannot run for ever, and the answers that host built-ins gave to our host, in their order, so that both see the same.
+ */
+export async function secondOpinion(
+  policy: LoadedPolicy,
+  module: PolicyModule,
+  data: unknown,
+  probes: readonly Probe[],
+): Promise<Result<undefined, LoadProblem>> {
+  const answers: { probe: Probe; evaluation: Evaluation; calls: readonly BuiltinCall[] }[] = [];
+  for (const probe of probes) {
+    const { evaluation, calls } = policy.trace(probe.input);
+    if (evaluation.kind === 'failed') {
+      return err({
+        kind: 'probe_failed',
+        probe: probe.name,
+        detail: `${evaluation.fault.code}: ${evaluation.fault.detail}`,
+      });
+    }
+    answers.push({ probe, evaluation, calls });
+  }
+  try {
+    const reference = await openReference(policy, module, data);
+    for (const { probe, evaluation, calls } of answers) {
+      if (!agrees(evaluation, reference.answer(probe.input, calls))) {
+        return err({ kind: 'probe_disagrees', probe: probe.name, detail: 'the answers differ' });
+      }
+    }
+    return ok(undefined);
+  } catch (thrown) {
+    return err({
+      kind: 'probe_disagrees',
+      probe: 'all',
+      detail: `the reference evaluator failed: ${describe(thrown)}`,
+    });
+  }
+}
+
+async function openReference(policy: LoadedPolicy, module: PolicyModule, data: unknown): Promise<Reference> {
+  const { default: sdk } = (await import('@open-policy-agent/opa-wasm')) as unknown as { default: Sdk };
+  const replay = new Replay();
+  const builtins = Object.fromEntries(
+    policy.builtins.flatMap((name) => [name, hiddenName(name)].map((alias) => [alias, () => replay.next(name)])),
+  );
+  const pages = policy.memoryBytes / 65_536;
+  const reference = sdk.loadPolicySync(
+    withoutOwnBuiltins(policy, module),
+    { initial: pages, maximum: pages },
+    builtins,
+  );
+  const refill = (): void => {
+    (reference.wasmInstance.exports[BUDGET_EXPORT] as WebAssembly.Global).value = MAX_BUDGET;
+  };
+  refill();
+  reference.setData(data);
+  const answer = (input: unknown, calls: readonly BuiltinCall[]): unknown => {
+    refill();
+    replay.begin(calls);
+    const answered = reference.evaluate(input, policy.entrypoint);
+    replay.end();
+    return answered;
+  };
+  return { answer };
+}
+
+/** The SDK prefers its own `sprintf`, which is not Go's, to the host's. */
+function withoutOwnBuiltins(policy: LoadedPolicy, module: PolicyModule): WebAssembly.Module {
+  if (!policy.builtins.includes('sprintf')) return module.module;
+  return new WebAssembly.Module(hideBuiltin(module.metered, 'sprintf'));
+}
+
+/** Gives out recorded answers of built-ins in the order in which they were asked for; another order is a difference. */
+class Replay {
+  #calls: readonly BuiltinCall[] = [];
+  #at = 0;
+
+  begin(calls: readonly BuiltinCall[]): void {
+    this.#calls = calls;
+    this.#at = 0;
+  }
+
+  next(name: string): unknown {
+    const call = this.#calls[this.#at];
+    this.#at += 1;
+    if (call?.name !== name) throw new Error(`it calls ${name} where this host called ${call?.name ?? 'nothing'}`);
+    return call.result === undefined ? undefined : JSON.parse(call.result);
+  }
+
+  end(): void {
+    if (this.#at !== this.#calls.length) throw new Error('it calls fewer built-ins than this host did');
+  }
+}
+
+/** True where the SDK's result set, `[]` or `[{"result": value}]`, says what our evaluation says. */
+function agrees(evaluation: Evaluation, answer: unknown): boolean {
+  const ours = evaluation.kind === 'defined' ? [{ result: evaluation.value }] : [];
+  return JSON.stringify(ours) === JSON.stringify(answer);
+}
+
+/** The SDK throws strings and plain objects as well as errors. */
+function describe(thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown.slice(0, 300);
+  const message = typeof thrown === 'object' && thrown !== null && 'message' in thrown ? thrown.message : undefined;
+  return typeof message === 'string' ? message.slice(0, 300) : `threw ${typeof thrown}`;
+}
