@@ -37,6 +37,8 @@ export type Bundle = {
   readonly dataJson: string;
   /** `.rego` files by path. */
   readonly rego: Files;
+  /** Everything that was in it, for a compiler. */
+  readonly files: Files;
 };
 
 const SIGNATURES = '.signatures.json';
@@ -98,6 +100,7 @@ function assemble(files: Files): Result<Bundle, BundleFault> {
     planJson,
     dataJson: dataJson.value,
     rego: new Map([...files].filter(([path]) => path.endsWith('.rego'))),
+    files,
   });
 }
 

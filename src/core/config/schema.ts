@@ -130,7 +130,7 @@ const policy = section({
     .prefault(200_000_000)
     .describe('Steps that one evaluation may take before it is stopped and denied; the default is about 5 ms.'),
   memory: size(4 * 1_048_576, 1_073_741_824)
-    .prefault('32MiB')
+    .prefault('16MiB')
     .describe('Memory of one policy instance, data included; it never grows beyond this.'),
   protoDescriptors: path('a file with a protobuf FileDescriptorSet')
     .optional()

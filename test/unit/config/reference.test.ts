@@ -45,7 +45,7 @@ test('rows say form, default and need', () => {
     [true, '`enforce`, `shadow`', '"enforce"'],
   );
   assert.deepEqual([row('shutdown.grace')?.form, row('shutdown.grace')?.fallback], ['duration', '"30s"']);
-  assert.deepEqual([row('policy.memory')?.form, row('policy.memory')?.fallback], ['size', '"32MiB"']);
+  assert.deepEqual([row('policy.memory')?.form, row('policy.memory')?.fallback], ['size', '"16MiB"']);
   assert.equal(row('inbound[].limits.headerCount')?.form, '8 to 1000');
   assert.equal(row('inbound[].tls.minVersion')?.form, '`1.3`, `1.2`');
 });

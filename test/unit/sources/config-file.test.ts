@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { readConfigFile } from '../../../src/io/sources/config-file.ts';
+import { tempFolder, writeFiles } from '../../support/temp-folder.ts';
+
+const TEXT = `
+identity:
+  certificate: certs/agent.pem
+  privateKey: /run/agent.key
+  trustBundles: {example.org: ../ca.pem}
+  revocationLists: [./a.crl]
+inbound: [{listen: "127.0.0.1:0", upstream: "http+unix:///run/agent.sock"}]
+policy: {bundle: \${POLICY}, protoDescriptors: api.pb}
+journal: [stdout, "file:logs/decisions.log"]
+`;
+
+test('relative paths count from the folder of the file, wherever the process stands', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, { 'etc/sallyport.yaml': TEXT.replace('${POLICY}', '"${POLICY}"') });
+  const config = await readConfigFile(join(folder, 'etc/sallyport.yaml'), { POLICY: 'policies' });
+  assert.ok(config.ok, JSON.stringify(config));
+  const { identity, policy, journal, inbound } = config.value;
+  const at = (path: string): string => join(folder, path);
+  assert.deepEqual(
+    [identity.certificate, identity.privateKey, identity.trustBundles, identity.revocationLists],
+    [at('etc/certs/agent.pem'), '/run/agent.key', { 'example.org': at('ca.pem') }, [at('etc/a.crl')]],
+  );
+  assert.deepEqual(
+    [policy.bundle, policy.protoDescriptors],
+    [{ kind: 'path', path: at('etc/policies') }, at('etc/api.pb')],
+  );
+  assert.deepEqual(journal, [{ kind: 'stdout' }, { kind: 'file', path: at('etc/logs/decisions.log') }]);
+  assert.deepEqual(inbound[0]?.upstream.address, { kind: 'unix', path: '/run/agent.sock' });
+  for (const part of [config.value, identity, policy, policy.bundle, journal]) assert.ok(Object.isFrozen(part));
+});
+
+test('mistakes come as mistakes, a missing file as unreadable', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, { 'bad.yaml': 'identity: 1' });
+  const bad = await readConfigFile(join(folder, 'bad.yaml'), {});
+  assert.ok(!bad.ok && bad.error.kind === 'mistakes' && bad.error.mistakes.length >= 3);
+  const missing = join(folder, 'none.yaml');
+  const none = await readConfigFile(missing, {});
+  assert.deepEqual(none, { ok: false, error: { kind: 'unreadable', detail: `${missing}: there is no such file` } });
+});
