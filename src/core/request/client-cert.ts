@@ -42,8 +42,8 @@ function escapedSubject(subject: string): string {
   });
 }
 
-/** An escape or bare character that is written anew. A back-slash before anything else is an RFC 4514 escape and stays. */
-const SPECIAL = /\\["\\]|\\$|"|[^\x20-\x7e]+/g;
+/** An escape or bare character that is written anew. A back-slash before any other visible character is an RFC 4514 escape and stays. */
+const SPECIAL = /\\["\\]|\\(?![\x20-\x7e])|"|[^\x20-\x7e]+/g;
 
 const UTF8 = new TextEncoder();
 

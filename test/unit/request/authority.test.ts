@@ -89,7 +89,7 @@ describe('RFC 9110 7.2: host and port', () => {
     'caf\u00e9.org',
     'a\0',
     'a\r\nb',
-    `${'a'.repeat(254)}`,
+    'a'.repeat(254),
   ];
   for (const text of malformed)
     test(`${JSON.stringify(text.slice(0, 40))} is malformed`, () => assert.ok(refused(text)));
@@ -120,7 +120,7 @@ describe('RFC 9112 3.2: Host is there exactly once', () => {
 });
 
 test('property: what passes is a fixed point, and a WHATWG URL finds no userinfo, path or other host in it', () => {
-  const characters = fc.constantFrom(...'aB1.-_:@[]/\\%,?#; 0');
+  const characters = fc.constantFrom(...'aB1.-_:@[]/\\%,?#; 0'.split(''));
   let passed = 0;
   fc.assert(
     fc.property(fc.string({ unit: characters, maxLength: 14 }), (text) => {
