@@ -51,7 +51,7 @@ export function encodeCrl(options: CrlOptions, signer: CrlSigner): Uint8Array {
     options.issuer ?? signer.name,
     der.time(options.thisUpdate ?? new Date(Date.now() - HOUR)),
     ...(nextUpdate === null ? [] : [der.time(nextUpdate)]),
-    ...(entries.length === 0 ? [] : [der.sequence(...entries)]),
+    ...(entries.length === 0 ? [] : [der.sequence(Buffer.concat(entries))]),
     ...(version === 1 ? [] : [der.context(0, encodeExtensions(crlExtensions(options, signer)))]),
   );
   return signed(tbs, algorithm, {

@@ -3,7 +3,6 @@ import type { KeyObject } from 'node:crypto';
 
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
-import { hex } from '../kernel/uuid.ts';
 import type { Fault } from '../model/faults.ts';
 import { fault } from '../model/faults.ts';
 import { DerReader, TAG } from './der.ts';
@@ -82,7 +81,7 @@ export function importPublicKey(spki: Uint8Array): Result<PublicKey, Fault> {
   const algorithm = info.whole(TAG.sequence, 'key algorithm');
   const bits = readOctetsOfBitString(info, 'public key');
   info.close('public key');
-  const scheme = KEYS.get(hex(algorithm));
+  const scheme = KEYS.get(algorithm.toHex());
   if (reader.failure !== undefined || scheme === undefined || !scheme.sound(bits)) {
     return err(fault('peer_algorithm_refused', `public key: not of an accepted kind and size (${nameOf(algorithm)})`));
   }
@@ -95,7 +94,7 @@ export function importPublicKey(spki: Uint8Array): Result<PublicKey, Fault> {
 
 /** For an operator to look up; bounded. */
 function nameOf(algorithm: Uint8Array): string {
-  return `algorithm ${hex(algorithm.subarray(0, 32))}`;
+  return `algorithm ${algorithm.subarray(0, 32).toHex()}`;
 }
 
 /** True when `algorithm` (encoded, hexadecimal) is one that is accepted. */

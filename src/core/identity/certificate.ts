@@ -1,6 +1,5 @@
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
-import { hex } from '../kernel/uuid.ts';
 import type { Fault } from '../model/faults.ts';
 import { fault } from '../model/faults.ts';
 import { equalBytes } from './bytes.ts';
@@ -69,7 +68,7 @@ function readCertificate(reader: DerReader, der: Uint8Array): Certificate {
   skipUniqueIds(content);
   const extensions = readCertificateExtensions(content.enter(constructedTag(3), 'extensions'));
   content.close('certificate content');
-  const signatureAlgorithm = hex(algorithm);
+  const signatureAlgorithm = algorithm.toHex();
   const validFor = { notBeforeMs, notAfterMs };
   return { der, tbs, serial, signatureAlgorithm, signature, issuer, subject, ...validFor, spki, extensions };
 }
@@ -92,7 +91,7 @@ function readSerial(content: DerReader): string {
 
 /** The content octets of a serial number as hexadecimal without leading zeros: one text for each integer that is not negative. */
 export function serialText(octets: Uint8Array): string {
-  return hex(octets).replace(/^0+/, '');
+  return octets.toHex().replace(/^0+/, '');
 }
 
 /** The algorithm inside what is signed is the one outside (RFC 5280 4.1.1.2, 5.1.1.2). */

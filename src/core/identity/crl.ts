@@ -1,6 +1,5 @@
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
-import { hex } from '../kernel/uuid.ts';
 import { readInnerAlgorithm, readSigned } from './certificate.ts';
 import type { RevokedSerials } from './crl-entries.ts';
 import { NO_ENTRIES, readEntries } from './crl-entries.ts';
@@ -66,7 +65,7 @@ function readCrl(reader: DerReader): Crl {
   const explicit = version === 2 ? content.enterIf(constructedTag(0), 'extensions') : undefined;
   const extensions = explicit === undefined ? NO_EXTENSIONS : readCrlExtensions(explicit);
   content.close('revocation list content');
-  const head = { tbs, signatureAlgorithm: hex(algorithm), signature, issuer, thisUpdateMs, nextUpdateMs, revoked };
+  const head = { tbs, signatureAlgorithm: algorithm.toHex(), signature, issuer, thisUpdateMs, nextUpdateMs, revoked };
   return { ...head, ...extensions, unusable: unusable ?? extensions.unusable };
 }
 

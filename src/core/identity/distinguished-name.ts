@@ -1,4 +1,3 @@
-import { hex } from '../kernel/uuid.ts';
 import { latin1 } from './bytes.ts';
 import { DerReader, TAG } from './der.ts';
 import { readOid } from './der-values.ts';
@@ -69,10 +68,16 @@ export function formatName(name: Uint8Array): string {
   return parts.toReversed().join(',');
 }
 
+/** `formatName`, cut to 200 characters: for messages, where the name may be what an attacker wrote. */
+export function shortName(name: Uint8Array): string {
+  const text = formatName(name);
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
 function formatAttribute({ type, value }: Attribute): string {
   const short = SHORT_NAMES[type];
   const text = short === undefined ? undefined : textOf(value);
-  return `${short ?? type}=${text === undefined ? `#${hex(value)}` : escapeValue(text)}`;
+  return `${short ?? type}=${text === undefined ? `#${value.toHex()}` : escapeValue(text)}`;
 }
 
 /** The text of a string type whose reading is beyond doubt; undefined for others (Teletex, BMP, …). */
@@ -93,7 +98,6 @@ function textOf(value: Uint8Array): string | undefined {
 function escapeValue(text: string): string {
   return text
     .replaceAll(/["+,;<>\\]/g, '\\$&')
-    .replaceAll(/[\u0000-\u001f\u007f]/g, (char) => `\\${hex(Uint8Array.of(char.charCodeAt(0)))}`)
-    .replace(/^[ #]/, '\\$&')
-    .replace(/ $/, (space, offset: number) => (offset === 0 ? space : '\\ '));
+    .replaceAll(/[\u0000-\u001f\u007f]/g, (char) => `\\${Uint8Array.of(char.charCodeAt(0)).toHex()}`)
+    .replaceAll(/^[ #]| $/g, '\\$&');
 }

@@ -1,4 +1,3 @@
-import { hex } from '../kernel/uuid.ts';
 import type { DerReader } from './der.ts';
 import { constructedTag, primitiveTag, TAG } from './der.ts';
 import { readFlag, readNamedBits, readOid, readSmallInteger } from './der-values.ts';
@@ -86,7 +85,7 @@ export function readCertificateExtensions(reader: DerReader): CertificateExtensi
     extendedKeyUsage: read(OID.extendedKeyUsage, readExtendedKeyUsage),
     basicConstraints: read(OID.basicConstraints, readBasicConstraints),
     nameConstraints: read(OID.nameConstraints, readNameConstraints),
-    subjectKeyId: read(OID.subjectKeyId, (value) => hex(value.content(TAG.octetString, 'subject key identifier'))),
+    subjectKeyId: read(OID.subjectKeyId, (value) => value.content(TAG.octetString, 'subject key identifier').toHex()),
     authorityKeyId: read(OID.authorityKeyId, readAuthorityKeyId),
     distributionPoints: read(OID.distributionPoints, readDistributionPoints) ?? [],
     unknownCritical: unknownCritical(list, PROCESSED),
@@ -159,7 +158,7 @@ function readSubtree(list: DerReader, what: string): GeneralName {
 export function readAuthorityKeyId(value: DerReader): string | undefined {
   const what = 'authority key identifier';
   const content = value.enter(TAG.sequence, what);
-  const id = content.nextTag === primitiveTag(0) ? hex(content.content(primitiveTag(0), what)) : undefined;
+  const id = content.nextTag === primitiveTag(0) ? content.content(primitiveTag(0), what).toHex() : undefined;
   if (content.nextTag === constructedTag(1)) content.content(constructedTag(1), what);
   if (content.nextTag === primitiveTag(2)) content.content(primitiveTag(2), what);
   content.close(what);
@@ -188,7 +187,7 @@ export function readDistributionPointName(point: DerReader, what: string): reado
   const choice = point.enterIf(constructedTag(0), what);
   const full = choice?.enterIf(constructedTag(0), what);
   if (choice === undefined || full !== undefined) {
-    return full && readList(full, what, (list) => hex(list.whole(list.nextTag, what)));
+    return full && readList(full, what, (list) => list.whole(list.nextTag, what).toHex());
   }
   choice.content(constructedTag(1), what);
   choice.close(what);

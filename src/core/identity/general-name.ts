@@ -5,6 +5,9 @@ import { constructedTag, primitiveTag, TAG } from './der.ts';
 /** More names, or constraints on names, than any certificate needs; comparing them costs their product. */
 const MAX_NAMES = 128;
 
+/** The longest URI, DNS or email name that is read; a SPIFFE ID has at most 2048 bytes. */
+const MAX_TEXT_BYTES = 4096;
+
 /**
  * A GeneralName (RFC 5280 4.2.1.6). URI and DNS names are read, since identity, constraints and headers need them;
  * of the others the form is enough: email, IP address, directory name and so on.
@@ -45,6 +48,10 @@ export function readGeneralName(reader: DerReader, what: string): GeneralName {
   if (form === undefined) reader.fail(`${what}: no such form of name`);
   const content = reader.content(reader.nextTag, what);
   if (form !== 'uri' && form !== 'dns' && form !== 'email') return { form: form ?? 'other' };
+  if (content.length > MAX_TEXT_BYTES) {
+    reader.fail(`${what}: a name of over ${MAX_TEXT_BYTES} bytes`);
+    return { form: 'other' };
+  }
   if (content.some((octet) => octet < 0x20 || octet > 0x7e))
     reader.fail(`${what}: characters that are not visible ASCII`);
   return form === 'email' ? { form } : { form, text: latin1(content) };

@@ -7,7 +7,7 @@ import { equalBytes } from './bytes.ts';
 import type { Certificate } from './certificate.ts';
 import { parseCertificate } from './certificate.ts';
 import { factsOf } from './certificate-facts.ts';
-import { formatName } from './distinguished-name.ts';
+import { shortName } from './distinguished-name.ts';
 import { leafFault, leafId, signerFault } from './svid-rules.ts';
 import { MAX_PRESENTED_CERTIFICATES } from './verify.ts';
 
@@ -77,7 +77,7 @@ function timeProblems({ notBeforeMs, notAfterMs }: Certificate, index: number, a
 /** TLS wants each certificate to certify the one before it (RFC 8446 4.4.2). */
 function linkProblems(child: Certificate, issuer: Certificate, place: number): readonly string[] {
   if (!equalBytes(child.issuer, issuer.subject)) {
-    return [`certificate ${place}: is not the issuer of the one before it, ${formatName(child.issuer)}`];
+    return [`certificate ${place}: is not the issuer of the one before it, ${shortName(child.issuer)}`];
   }
   if (!isAcceptedSignature(child.signatureAlgorithm)) {
     return [`certificate ${place - 1}: a signature algorithm that is not accepted`];

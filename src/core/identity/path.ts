@@ -7,7 +7,7 @@ import type { PublicKey } from './algorithms.ts';
 import { importPublicKey, isAcceptedSignature, verifySignature } from './algorithms.ts';
 import { equalBytes } from './bytes.ts';
 import type { Certificate } from './certificate.ts';
-import { formatName, isEmptyName } from './distinguished-name.ts';
+import { isEmptyName, shortName } from './distinguished-name.ts';
 import { breachOf } from './name-constraints.ts';
 import type { Purpose } from './svid-rules.ts';
 import { signerFault, signerPurposeFault } from './svid-rules.ts';
@@ -162,7 +162,7 @@ function isSelfIssued(certificate: Certificate): boolean {
 function untrusted(path: Path, child: Certificate): Fault {
   if (path.length >= MAX_PATH_LENGTH)
     return fault('peer_chain_untrusted', `no path of ${MAX_PATH_LENGTH} certificates`);
-  return fault('peer_chain_untrusted', `no CA certificate or anchor for the issuer ${formatName(child.issuer)}`);
+  return fault('peer_chain_untrusted', `no CA certificate or anchor for the issuer ${shortName(child.issuer)}`);
 }
 
 /** The reason from furthest up the path is the one to report. */
@@ -171,7 +171,7 @@ function note(search: Search, weight: number, found: Fault): void {
 }
 
 function nameOf(certificate: Certificate): string {
-  return isEmptyName(certificate.subject) ? `serial ${certificate.serial}` : formatName(certificate.subject);
+  return isEmptyName(certificate.subject) ? `serial ${certificate.serial}` : shortName(certificate.subject);
 }
 
 function isoOf(ms: number): string {

@@ -4,7 +4,7 @@ import { importPublicKey, verifySignature } from './algorithms.ts';
 import { equalBytes, sha256Hex } from './bytes.ts';
 import type { Certificate } from './certificate.ts';
 import type { Crl } from './crl.ts';
-import { formatName } from './distinguished-name.ts';
+import { shortName } from './distinguished-name.ts';
 import { KEY_USAGE } from './extensions.ts';
 import type { Path } from './path.ts';
 
@@ -52,7 +52,7 @@ function refusal(
   what: string,
   issuer: Certificate,
 ): RevocationVerdict {
-  return { fault: fault(code, `${what} ${formatName(issuer.subject)}`), untilMs: 0 };
+  return { fault: fault(code, `${what} ${shortName(issuer.subject)}`), untilMs: 0 };
 }
 
 type Status = { readonly revoked: boolean; readonly coveredUntilMs: number | undefined };

@@ -29,7 +29,10 @@ export type IdentifiedPeer = {
   /** Path of the SPIFFE ID with its leading slash. */
   readonly path: string;
   readonly certificate: CertificateFacts;
-  /** The moment, milliseconds since the epoch, from which this verdict no longer holds: the earliest notAfter in the chain. */
+  /**
+   * The moment, milliseconds since the epoch, from which this verdict no longer holds: the earliest notAfter in the path, its anchor included;
+   * where revocation lists are required, also the nextUpdate of those that cover it. Judge again then, or close.
+   */
   readonly validUntilMs: number;
 };
 
