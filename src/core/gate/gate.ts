@@ -25,6 +25,8 @@ export type GateSettings = {
   readonly tolerance: PathTolerance;
   /** Address of the listener, for policy and record. */
   readonly listener: string;
+  /** `attributes.contextExtensions` of the policy input: fixed text that the operator set for this listener. */
+  readonly contextExtensions?: Readonly<Record<string, string>> | undefined;
 };
 
 /** What the certificate chain of a connection looks like before it was judged. */
@@ -151,7 +153,8 @@ export class Gate<E extends Exchange, R extends RawExchange> {
   #factsOf(exchange: Pick<RawExchange, 'connection' | 'peer'>, subject: 'request' | 'connection'): ConnectionFacts {
     const known = this.#facts.get(exchange.connection);
     if (known !== undefined) return known;
-    const agent: Agent = { spiffeId: this.#deps.ownId(), listener: this.#settings.listener };
+    const { listener, contextExtensions = {} } = this.#settings;
+    const agent: Agent = { spiffeId: this.#deps.ownId(), listener, contextExtensions };
     const { peer, connection } = exchange;
     const facts: ConnectionFacts = {
       input: connectionInput(connection, peer, agent, subject),

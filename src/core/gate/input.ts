@@ -7,7 +7,11 @@ import type { CanonicalRequest } from '../model/request.ts';
 import type { RawExchange } from './exchange.ts';
 
 /** The agent that this sidecar stands beside. */
-export type Agent = { readonly spiffeId: SpiffeId | undefined; readonly listener: string };
+export type Agent = {
+  readonly spiffeId: SpiffeId | undefined;
+  readonly listener: string;
+  readonly contextExtensions: Readonly<Record<string, string>>;
+};
 
 /** What is true of every request on one connection; made once when the connection's first request comes. */
 export type ConnectionInput = {
@@ -17,6 +21,8 @@ export type ConnectionInput = {
   readonly sallyport: SallyportInput;
   readonly sni: string | undefined;
   readonly principal: string | undefined;
+  /** Absent where there are none, as an empty map is in Envoy's message. */
+  readonly extensions: { readonly contextExtensions?: Readonly<Record<string, string>> };
 };
 
 /** What of a request only some policies read. */
@@ -57,6 +63,7 @@ export function connectionInput(
     sallyport: sallyportInput(connection, identified, agent, subject),
     sni: connection.tls?.sni,
     principal: identified?.spiffeId,
+    extensions: Object.keys(agent.contextExtensions).length > 0 ? { contextExtensions: agent.contextExtensions } : {},
   };
 }
 
@@ -76,6 +83,7 @@ export function requestInput(
       destination: base.destination,
       request: { time: timestamp(receivedAtMs), http: httpInput(request, requestId, body?.raw) },
       ...(base.sni !== undefined && { tlsSession: { sni: base.sni } }),
+      ...base.extensions,
       metadataContext: {},
     },
     version: VERSION,
@@ -94,6 +102,7 @@ export function rawConnectionInput(base: ConnectionInput): PolicyInput {
       source: base.source(true),
       destination: base.destination,
       ...(base.sni !== undefined && { tlsSession: { sni: base.sni } }),
+      ...base.extensions,
       metadataContext: {},
     },
     version: VERSION,

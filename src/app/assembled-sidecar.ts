@@ -1,0 +1,210 @@
+import type { Config } from '../core/config/config.ts';
+import type { JudgeIdentity } from '../core/gate/gate.ts';
+import { createVerdictCache, type VerdictCache } from '../core/identity/verdict-cache.ts';
+import type { Endpoint } from '../core/model/connection.ts';
+import { fault } from '../core/model/faults.ts';
+import { createRecorder } from '../core/record/recorder.ts';
+import { createJournal, type Journal } from '../io/journal/journal.ts';
+import { DEFAULT_JOURNAL } from '../io/journal/settings.ts';
+import type { Source } from '../io/sources/follower.ts';
+import { createIdentitySource, type IdentitySnapshot } from '../io/sources/identity-source.ts';
+import type { Problems } from '../io/sources/problem.ts';
+import { followPolicy, type ActivePolicy, type PolicyFollower } from './active-policy.ts';
+import { InboundPort, type SharedDeps } from './inbound.ts';
+import type { SidecarObserver } from './observer.ts';
+import { createRandom, systemClock } from './system.ts';
+
+/** Peers whose verdicts are remembered between connections. */
+const REMEMBERED_PEERS = 1_024;
+
+/** How often open connections are judged again although nothing changed: a revocation list may have gone stale meanwhile. */
+const RECHECK_MS = 30_000;
+
+/** Least time for writing what is queued when the process ends, milliseconds. */
+const JOURNAL_GRACE_MS = 2_000;
+
+/** A sidecar that cannot start, and every reason that was found. */
+export class StartFault extends Error {
+  readonly problems: Problems;
+
+  constructor(problems: Problems) {
+    super(problems.join('; '));
+    this.name = 'StartFault';
+    this.problems = problems;
+  }
+}
+
+/** Whether each part can do its work; `detail` says what is missing. */
+export type Readiness = Readonly<
+  Record<'policy' | 'identity' | 'upstream', { readonly ok: boolean; readonly detail: string }>
+>;
+
+/** The sidecar of one agent: wires sources, gates, listeners and journal. Without effects until `start`. */
+export class Sidecar {
+  readonly #config: Config;
+  readonly #observer: SidecarObserver;
+  readonly #journal: Journal;
+  readonly #identity: Source<IdentitySnapshot>;
+  readonly #policy: PolicyFollower;
+  readonly #verdicts: VerdictCache;
+  #ports: readonly InboundPort[] = [];
+  #recheck: NodeJS.Timeout | undefined;
+  #draining = false;
+
+  constructor(config: Config, observer: SidecarObserver) {
+    this.#config = config;
+    this.#observer = observer;
+    const { records, bytes, wait, whenFull } = config.journalQueue;
+    this.#journal = createJournal(
+      { ...DEFAULT_JOURNAL, sinks: config.journal, queueRecords: records, queueBytes: bytes, waitMs: wait, whenFull },
+      { clock: systemClock, log: observer.log },
+    );
+    this.#verdicts = createVerdictCache(REMEMBERED_PEERS, {
+      purpose: 'client',
+      requireCrl: config.identity.requireRevocationLists,
+    });
+    this.#identity = createIdentitySource(config.identity, {
+      clock: systemClock,
+      onChange: (snapshot) => this.#onIdentity(snapshot),
+      onProblem: (problems) => this.#observer.source('identity', problems),
+    });
+    this.#policy = followPolicy(config.policy, {
+      clock: systemClock,
+      onChange: (active) => this.#onPolicy(active),
+      onProblem: (problems) => this.#observer.source('policy', problems),
+    });
+  }
+
+  /** Starts everything, or nothing and rejects with `StartFault`. Resolves with the address of each listener, in the order of `inbound`. */
+  async start(): Promise<readonly Endpoint[]> {
+    await this.#startJournal();
+    await Promise.all([this.#identity.start(), this.#policy.start()]);
+    const identity = this.#identity.current;
+    const problems = [...(this.#identity.problem ?? []), ...(this.#policy.problem ?? [])];
+    if (identity === undefined || this.#policy.current === undefined) return this.#giveUp(problems);
+    const shared = this.#shared();
+    this.#ports = this.#config.inbound.map((inbound) => new InboundPort(inbound, identity, shared));
+    const bound = await Promise.allSettled(this.#ports.map((port) => port.start()));
+    const failed = bound.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
+    if (failed.length > 0) return this.#giveUp(failed);
+    this.#recheck = setInterval(() => this.#recheckAll(), RECHECK_MS);
+    return bound.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  }
+
+  /** Reads certificates, trust, revocation lists and policy again, and opens renamed journal files anew (SIGHUP). */
+  async reload(): Promise<void> {
+    await Promise.all([this.#identity.reload(), this.#policy.reload(), this.#journal.reopen()]);
+  }
+
+  /** Drains: accepts no more, lets requests finish within `graceMs`, writes every record, then ends. Resolves with the number of records lost. */
+  async stop(graceMs: number): Promise<number> {
+    this.#draining = true;
+    const started = systemClock.monotonicMs();
+    clearInterval(this.#recheck);
+    this.#identity.stop();
+    this.#policy.stop();
+    await Promise.all(this.#ports.map((port) => port.stop(graceMs)));
+    const left = Math.max(JOURNAL_GRACE_MS, graceMs - (systemClock.monotonicMs() - started));
+    return this.#journal.stop(left);
+  }
+
+  /** Ready: identity and policy are in force and every agent accepts connections. Not ready any more once draining. */
+  async readiness(): Promise<Readiness> {
+    const reachable = await Promise.all(this.#ports.map((port) => port.forwarder.ready()));
+    const silent = this.#ports.filter((_, index) => reachable[index] !== true).map((port) => port.name);
+    const draining = this.#draining ? 'draining' : undefined;
+    return {
+      policy: readiness(draining ?? (this.#policy.current === undefined ? 'no revision is active' : undefined)),
+      identity: readiness(draining ?? this.#identityObstacle()),
+      upstream: readiness(draining ?? (silent.length > 0 ? `no agent answers behind ${silent.join(', ')}` : undefined)),
+    };
+  }
+
+  /** Figures of this moment, for metrics. */
+  figures() {
+    return {
+      connections: this.#ports.reduce((sum, port) => sum + port.connections, 0),
+      requests: this.#ports.reduce((sum, port) => sum + port.gate.openCount, 0),
+      certificateNotAfterMs: this.#identity.current?.own.validUntilMs,
+      journal: this.#journal.depth(),
+    };
+  }
+
+  async #startJournal(): Promise<void> {
+    try {
+      await this.#journal.start();
+    } catch (error) {
+      throw new StartFault([error instanceof Error ? error.message : String(error)]);
+    }
+  }
+
+  async #giveUp(problems: Problems): Promise<never> {
+    await this.stop(0);
+    throw new StartFault(problems);
+  }
+
+  #shared(): SharedDeps {
+    const recorder = createRecorder({ labels: this.#observer.labels, chainStart: this.#journal.chainStart() });
+    return {
+      mode: this.#config.policy.mode,
+      clock: systemClock,
+      random: createRandom(),
+      identity: this.#judge,
+      ownId: () => this.#identity.current?.own.spiffeId,
+      policy: () => this.#policy.current?.policy,
+      descriptors: () => this.#policy.current?.descriptors,
+      record: (facts) => recorder.record(facts),
+      journal: this.#journal,
+      observer: this.#observer,
+      problem: (error) => this.#observer.log.error({ error: String(error) }, 'a fault of ours cost a connection'),
+    };
+  }
+
+  readonly #judge: JudgeIdentity = ({ chain }, resumed) => {
+    const identity = this.#identity.current;
+    if (identity === undefined) {
+      return { kind: 'rejected', fault: fault('internal_error', 'no trust is loaded'), claimedId: undefined };
+    }
+    const [leaf] = chain;
+    const now = systemClock.wallMs();
+    return resumed && leaf !== undefined
+      ? this.#verdicts.judgeResumed(leaf, identity.trust, now)
+      : this.#verdicts.judge(chain, identity.trust, now);
+  };
+
+  #onIdentity(snapshot: IdentitySnapshot): void {
+    const { spiffeId, validUntilMs } = snapshot.own;
+    const notAfter = new Date(validUntilMs).toISOString();
+    this.#observer.log.info(
+      { spiffe_id: spiffeId, not_after: notAfter, trust: snapshot.trust.revision },
+      'identity in force',
+    );
+    for (const warning of snapshot.warnings) this.#observer.log.warn({}, warning);
+    this.#observer.sourceChanged('identity');
+    for (const port of this.#ports) {
+      const reloaded = port.reload(snapshot);
+      if (!reloaded.ok) this.#observer.source('identity', [reloaded.error]);
+    }
+  }
+
+  #onPolicy({ policy }: ActivePolicy): void {
+    const { bundles, entrypoint, digest, reads } = policy;
+    this.#observer.log.info({ bundles, entrypoint, digest, reads }, 'policy revision active');
+    this.#observer.policyChanged(bundles);
+    for (const port of this.#ports) port.gate.rejudge();
+  }
+
+  #recheckAll(): void {
+    for (const port of this.#ports) void port.recheck();
+  }
+
+  #identityObstacle(): string | undefined {
+    const identity = this.#identity.current;
+    if (identity === undefined) return 'no identity is loaded';
+    return identity.own.validUntilMs <= systemClock.wallMs() ? 'our own certificate has expired' : undefined;
+  }
+}
+
+function readiness(obstacle: string | undefined): { readonly ok: boolean; readonly detail: string } {
+  return { ok: obstacle === undefined, detail: obstacle ?? 'ready' };
+}

@@ -1,0 +1,88 @@
+import type { Inbound } from '../core/config/config.ts';
+import { Gate, type GateDeps, type GateSettings } from '../core/gate/gate.ts';
+import type { Endpoint } from '../core/model/connection.ts';
+import type { Result } from '../core/kernel/result.ts';
+import { createForwarder, type Forwarder } from '../io/forward/forwarder.ts';
+import type { HttpExchange, TcpExchange } from '../io/listen/downstream.ts';
+import { createListener, type Listener } from '../io/listen/listener.ts';
+import type { ListenSettings } from '../io/listen/settings.ts';
+import type { IdentitySnapshot } from '../io/sources/identity-source.ts';
+
+/** What all inbound listeners of a sidecar share. */
+export type SharedDeps = Omit<GateDeps<HttpExchange, TcpExchange>, 'forward' | 'forwardRaw'> & {
+  readonly mode: GateSettings['mode'];
+  /** Hears of faults of ours that cost a connection. */
+  readonly problem: (error: unknown) => void;
+};
+
+/** One entry of `inbound`: a listener, its gate and its way to the agent. */
+export class InboundPort {
+  readonly name: string;
+  readonly gate: Gate<HttpExchange, TcpExchange>;
+  readonly forwarder: Forwarder;
+  readonly #inbound: Inbound;
+  readonly #listener: Listener;
+
+  constructor(inbound: Inbound, identity: IdentitySnapshot, shared: SharedDeps) {
+    const { host, port } = inbound.listen;
+    this.name = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    this.#inbound = inbound;
+    this.forwarder = createForwarder({ upstream: inbound.upstream, limits: inbound.limits });
+    this.gate = new Gate<HttpExchange, TcpExchange>(
+      {
+        mode: shared.mode,
+        limits: inbound.limits,
+        tolerance: inbound.paths,
+        listener: this.name,
+        contextExtensions: inbound.contextExtensions,
+      },
+      { ...shared, forward: this.forwarder.forward, forwardRaw: this.forwarder.forwardRaw },
+    );
+    const { clock, random, problem } = shared;
+    this.#listener = createListener(this.#settings(identity), { handler: this.gate, clock, random, problem });
+  }
+
+  /** Binds. Resolves with the address in use. */
+  start(): Promise<Endpoint> {
+    this.forwarder.start();
+    return this.#listener.start();
+  }
+
+  /** Takes new certificates, keys and trust for new connections, then judges the open ones again. */
+  reload(identity: IdentitySnapshot): Result<undefined, string> {
+    return this.#listener.reload(this.#settings(identity));
+  }
+
+  /** Judges all open connections again: time has passed, and with it perhaps a revocation list. */
+  recheck(): Promise<void> {
+    return this.#listener.recheck();
+  }
+
+  /** Stops accepting, lets requests finish, then ends the agent's side. */
+  async stop(deadlineMs: number): Promise<void> {
+    await this.#listener.stop(deadlineMs);
+    await this.forwarder.stop(0);
+  }
+
+  get connections(): number {
+    return this.#listener.connectionCount;
+  }
+
+  #settings(identity: IdentitySnapshot): ListenSettings {
+    const { listen, upstream, tls, limits } = this.#inbound;
+    return {
+      host: listen.host,
+      port: listen.port,
+      name: this.name,
+      protocol: upstream.protocol === 'tcp' ? 'tcp' : 'http',
+      tls: {
+        certificateChain: identity.certificateChain,
+        privateKey: identity.privateKey,
+        trustAnchors: identity.trustAnchors,
+        minVersion: tls.minVersion === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
+        resumption: tls.resumption,
+      },
+      limits,
+    };
+  }
+}
