@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads';
+import { startHost } from './compiler-host.ts';
 
+import type { CompilerHost, Isolation } from './compiler-host.ts';
 import type { Answer, WorkerReply, WorkerRequest, WorkerSettings } from './protocol.ts';
 
 const PAGE_BYTES = 64 * 1024;
@@ -39,7 +40,7 @@ export type CallResult =
   | { readonly kind: 'deadline'; readonly ms: number }
   | { readonly kind: 'stopped' };
 
-/** The compiler's worker thread as seen from outside: started by the first call, replaced when it is no longer sound. */
+/** The compiler's worker as seen from outside: started by the first call, replaced when it is no longer sound. */
 export interface CompilerWorker {
   /** Calls run one after another, in order. Never rejects. */
   call(request: WorkerRequest): Promise<CallResult>;
@@ -50,46 +51,39 @@ export interface CompilerWorker {
 /** What `createCompilerWorker` takes from outside; the defaults are the real ones. */
 export interface CompilerWorkerDeps {
   readonly timer?: Timer;
-  /** The worker's script: `worker.ts`, or `worker.js` in the built package. */
+  /**
+   * Where the compiler's thread runs: in a process of its own (default), or in this one. It takes 300 MB; what a thread
+   * took the allocator largely keeps when it ends, while a process gives all of it back, and can be killed in any state.
+   */
+  readonly isolation?: Isolation;
+  /** The thread's script; `worker.ts`, or `worker.js` in the built package. */
   readonly script?: URL;
 }
-
-const ownScript = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 
 /** Makes the compiler's worker; nothing is started or loaded before the first call. */
 export function createCompilerWorker(limits: CompilerLimits, deps: CompilerWorkerDeps = {}): CompilerWorker {
   const timer = deps.timer ?? realTimer;
-  let current: Worker | undefined;
+  const settings: WorkerSettings = { maxPages: Math.floor(limits.maxBytes / PAGE_BYTES) };
+  let host: CompilerHost | undefined;
   let stopped = false;
   let queue: Promise<unknown> = Promise.resolve();
   let cancelIdle: (() => void) | undefined;
 
-  function start(): Worker {
-    const settings: WorkerSettings = { maxPages: Math.floor(limits.maxBytes / PAGE_BYTES) };
-    const worker = new Worker(deps.script ?? ownScript, { workerData: settings, env: {}, name: 'rego-compiler' });
-    // An error outside a call (the calls listen for themselves) is followed by the end of the thread.
-    worker.on('error', () => undefined);
-    worker.once('exit', () => {
-      if (current === worker) current = undefined;
-    });
-    return worker;
-  }
-
   async function end(): Promise<void> {
-    const ended = current;
-    current = undefined;
-    await ended?.terminate();
+    const ended = host;
+    host = undefined;
+    await ended?.end();
   }
 
   async function run(request: WorkerRequest): Promise<CallResult> {
     if (stopped) return { kind: 'stopped' };
     cancelIdle?.();
-    current ??= start();
-    const { result, memoryBytes } = await exchange(current, request, limits.deadlineMs, timer);
+    if (host === undefined || host.ended) host = startHost(deps.isolation ?? 'process', settings, deps.script);
+    const reply = await withDeadline(host.ask(request), limits.deadlineMs, timer);
     if (stopped) return { kind: 'stopped' };
-    if (result.kind !== 'answered' || memoryBytes > limits.recycleBytes) await end();
+    if (reply.kind !== 'answered' || reply.memoryBytes > limits.recycleBytes) await end();
     else cancelIdle = timer(limits.idleMs, () => void end());
-    return result;
+    return resultOf(reply);
   }
 
   return {
@@ -107,29 +101,31 @@ export function createCompilerWorker(limits: CompilerLimits, deps: CompilerWorke
   };
 }
 
-interface Exchange {
-  readonly result: CallResult;
-  readonly memoryBytes: number;
+interface Late {
+  readonly kind: 'deadline';
+  readonly ms: number;
 }
 
-/** Posts one request and waits for its reply, the worker's end or the deadline, whichever is first. */
-function exchange(worker: Worker, request: WorkerRequest, deadlineMs: number, timer: Timer): Promise<Exchange> {
-  const { promise, resolve } = Promise.withResolvers<Exchange>();
-  const finish = (result: CallResult, memoryBytes = 0): void => resolve({ result, memoryBytes });
-  const onMessage = (reply: WorkerReply): void => {
-    if (reply.kind === 'answered') finish({ kind: 'answered', answer: reply.answer }, reply.memoryBytes);
-    else finish({ kind: 'failed', reason: reply.reason });
-  };
-  const onError = (error: unknown): void => finish({ kind: 'failed', reason: String(error) });
-  const onExit = (code: number): void => finish({ kind: 'failed', reason: `its thread ended with code ${code}` });
-  const cancel = timer(deadlineMs, () => finish({ kind: 'deadline', ms: deadlineMs }));
-  worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-  worker.ref();
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-  worker.postMessage(request);
-  return promise.finally(() => {
+/** The reply, or that it has not come in time. */
+async function withDeadline(reply: Promise<WorkerReply>, ms: number, timer: Timer): Promise<WorkerReply | Late> {
+  const { promise: late, resolve } = Promise.withResolvers<Late>();
+  const cancel = timer(ms, () => resolve({ kind: 'deadline', ms }));
+  try {
+    return await Promise.race([reply, late]);
+  } finally {
     cancel();
-    worker.off('message', onMessage).off('error', onError).off('exit', onExit);
-    worker.unref();
-  });
+  }
+}
+
+function resultOf(reply: WorkerReply | Late): CallResult {
+  switch (reply.kind) {
+    case 'answered':
+      return { kind: 'answered', answer: reply.answer };
+    case 'died':
+      return { kind: 'failed', reason: reply.reason };
+    case 'deadline':
+      return reply;
+    default:
+      return reply satisfies never;
+  }
 }

@@ -40,7 +40,7 @@ export interface Build {
   readonly entrypoints: readonly string[];
 }
 
-/** OPA's own compiler, in a worker that the first call starts. */
+/** OPA's own compiler, in a worker (a process, or a thread of this one) that the first call starts. */
 export interface RegoCompiler {
   /** Compiles Rego to WebAssembly and to a plan. The diagnostics are all of the first stage that finds something. */
   build(request: BuildRequest): Promise<Result<Build, readonly Diagnostic[]>>;
