@@ -10,7 +10,7 @@ import { MAX_JSON_KEYS } from './json-text.ts';
  * descriptor set do not pay for it. The error is a sentence for the operator.
  */
 export async function loadDescriptors(bytes: Uint8Array): Promise<Result<ProtoDescriptors, string>> {
-  const [{ default: protobuf }, { toJson }] = await Promise.all([
+  const [{ default: protobuf }, { default: protojson }] = await Promise.all([
     import('protobufjs/light.js'),
     import('protobufjs/ext/protojson.js'),
     import('protobufjs/ext/descriptor.js'),
@@ -24,7 +24,7 @@ export async function loadDescriptors(bytes: Uint8Array): Promise<Result<ProtoDe
         if (input === null) return err(`${method.fullName} has no request type`);
         methods.set(`/${service.fullName.slice(1)}/${method.name}`, {
           clientStreaming: method.requestStream === true,
-          toJson: (message) => toJson(input, tidied(input, input.decode(message))) as unknown,
+          toJson: (message) => protojson.toJson(input, tidied(input, input.decode(message))) as unknown,
         });
       }
     }
