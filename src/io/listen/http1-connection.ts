@@ -3,7 +3,7 @@ import { ServerResponse } from 'node:http';
 import type { RefusalAnswer } from '../../core/gate/exchange.ts';
 import { fault, type Fault } from '../../core/model/faults.ts';
 import { type Arrival, Http1Exchange } from './http1-exchange.ts';
-import { faultOfParser, plainAnswer } from './http1-faults.ts';
+import { faultOfParser, isEndOfInput, plainAnswer } from './http1-faults.ts';
 import type { Http1Request } from './http1-request.ts';
 import { type Held, OpenConnection } from './open-connection.ts';
 
@@ -76,7 +76,8 @@ export class Http1Connection extends OpenConnection {
     const current = this.#waiting.at(-1) ?? this.#current;
     if (current !== undefined && !current.isComplete) {
       this.#last = current;
-      current.bodyFailed(bodyFault(reason), reason.code === 'request_timeout' ? 'us' : 'peer');
+      if (isEndOfInput(error)) current.end(fault('peer_aborted', 'the body broke off'), 'peer');
+      else current.bodyFailed(reason, reason.code === 'request_timeout' ? 'us' : 'peer');
     } else if (this.socket.bytesRead === 0) this.cut(fault('connection_idle_timeout', 'not a byte in time for a head'));
     else this.#unreadable(reason);
   }
@@ -163,9 +164,4 @@ export class Http1Connection extends OpenConnection {
       this.endGently();
     }
   }
-}
-
-/** The end of the connection in the middle of a body is no mistake of framing. */
-function bodyFault(reason: Fault): Fault {
-  return reason.detail.startsWith('HPE_INVALID_EOF_STATE') ? fault('peer_aborted', 'the body broke off') : reason;
 }

@@ -16,6 +16,11 @@ export function faultOfParser(error: Error): Fault | undefined {
   return fault('request_malformed', `${code}${reason}`);
 }
 
+/** True when the peer closed in the middle of a message. */
+export function isEndOfInput(error: Error): boolean {
+  return 'code' in error && error.code === 'HPE_INVALID_EOF_STATE';
+}
+
 /** A refusal for a request that has no response object; the connection ends with it. */
 export function plainAnswer(answer: RefusalAnswer, nowMs: number): string {
   const { status, headers, body } = answer;

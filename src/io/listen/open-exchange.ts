@@ -91,10 +91,12 @@ export abstract class OpenExchange implements HttpExchange {
   }
 
   refuse(answer: RefusalAnswer, done: (outcome: Outcome) => void): void {
-    this.status = answer.status;
+    if (this.#ending !== undefined) {
+      done(this.#aborted(this.#ending));
+      return;
+    }
     this.#refusal = { answer, done };
-    if (this.#ending !== undefined) done(this.#aborted(this.#ending));
-    else if (answer.status !== 0) this.writeRefusal(answer);
+    if (answer.status !== 0) this.writeRefusal(answer);
     else {
       this.settleSent();
       this.kill(fault('request_malformed', 'closed without an answer'));

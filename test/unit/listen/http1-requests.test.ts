@@ -386,7 +386,7 @@ test('a peer that goes away: the forwarder hears it once, collecting fails, refu
       kind: 'aborted',
       by: 'peer',
       fault: undefined,
-      status: 403,
+      status: 0,
       bytesIn: 3,
       bytesOut: 0,
     },
