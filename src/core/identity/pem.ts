@@ -43,6 +43,12 @@ export function pemBlocks(text: string): Result<readonly PemBlock[], string> {
   return open === undefined ? ok(blocks) : err(`line ${open.line}: a block without end`);
 }
 
+/** One PEM block (RFC 7468 2: 64 characters a line) with its line end. */
+export function encodePem(label: string, der: Uint8Array): string {
+  const lines = der.toBase64().replaceAll(/.{64}(?!$)/g, '$&\n');
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
+}
+
 function decode(base64: string): Uint8Array | undefined {
   if (base64 === '') return undefined;
   try {

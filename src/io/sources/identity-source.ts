@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 
 import { checkOwnIdentity } from '../../core/identity/own-identity.ts';
+import { encodePem } from '../../core/identity/pem.ts';
 import { createTrustStore } from '../../core/identity/trust-store.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -68,16 +69,8 @@ function judge(content: IdentityContent, paths: IdentityPaths, atMs: number): Re
 
 function pemOf(parts: IdentityParts): Pick<IdentitySnapshot, 'certificateChain' | 'privateKey' | 'trustAnchors'> {
   return {
-    certificateChain: parts.chain.map(certificatePem).join(''),
+    certificateChain: parts.chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
     privateKey: parts.privateKey.export({ type: 'pkcs8', format: 'pem' }),
-    trustAnchors: [...parts.bundles.values()].flat().map(certificatePem),
+    trustAnchors: [...parts.bundles.values()].flat().map((der) => encodePem('CERTIFICATE', der)),
   };
-}
-
-/** RFC 7468 section 5: 64 characters a line. */
-function certificatePem(der: Uint8Array): string {
-  const lines = Buffer.from(der)
-    .toString('base64')
-    .replaceAll(/.{64}(?!$)/g, '$&\n');
-  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
 }
