@@ -15,7 +15,7 @@ export type ScriptedUpstream = {
 /** One HTTP/1.1 connection of such an upstream. */
 export class ScriptedConnection {
   readonly socket: Socket;
-  /** Settles when the connection is gone; true where it was reset. */
+  /** Settles when the other side has ended the connection; true where it was reset. */
   readonly closed: Promise<boolean>;
   /** All bytes received so far. */
   raw: Buffer = Buffer.alloc(0);
@@ -33,12 +33,13 @@ export class ScriptedConnection {
     });
     this.closed = new Promise((resolve) => {
       let wasReset = false;
-      socket.on('error', () => (wasReset = true));
-      socket.on('close', () => {
+      const over = (): void => {
         this.#over = true;
         this.#wake();
         resolve(wasReset);
-      });
+      };
+      socket.on('error', () => (wasReset = true));
+      socket.on('end', over).on('close', over);
     });
   }
 

@@ -263,6 +263,7 @@ export class Answer implements Flushable {
     if (this.#phase === 'settled') return;
     const told = this.#phase !== 'waiting' && this.#phase !== 'held';
     const failure = this.#phase === 'failing' ? this.#failure : undefined;
+    this.#phase = 'given-up';
     this.#call?.cancel();
     if (failure !== undefined) this.#settleFailed(failure, told ? this.#status : 0, undefined);
     else this.#settleAborted(reason, by, told ? this.#status : 0);

@@ -8,7 +8,7 @@ import type { RawHead } from '../../core/model/request.ts';
 import type { Answer } from './answer.ts';
 import type { Downstream, UpstreamCall } from './downstream.ts';
 import { RequestBodyStream } from './request-body.ts';
-import { faultOfError } from './upstream-faults.ts';
+import { faultOfHttp1Error } from './upstream-faults.ts';
 import type { UpstreamAddress } from './address.ts';
 
 /** Connections to one agent at a time; requests beyond wait in line, within their deadline. */
@@ -86,6 +86,7 @@ class Http1Call implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #downstream: Downstream;
   readonly #answer: Answer;
   #controller: Dispatcher.DispatchController | undefined;
+  #answered = false;
   #cancelled = false;
   #paused = false;
 
@@ -104,10 +105,16 @@ class Http1Call implements Dispatcher.DispatchHandler, UpstreamCall {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     const headers = fieldsOf(controller.rawHeaders);
-    if (status < 200) this.#answer.interim(status, headers);
-    else if (isOtherwiseCoded(headers))
+    if (status < 200) {
+      this.#answer.interim(status, headers);
+      return;
+    }
+    this.#answered = true;
+    if (isOtherwiseCoded(headers))
       this.#answer.fail(fault('upstream_protocol_error', 'a transfer coding other than chunked'));
     else this.#answer.head(status, headers);
+    // Complete with its head (RFC 9112 6.3). undici misses the body where a 304 says how long it would have been.
+    if (status === 204 || status === 304 || this.#request.method === 'HEAD') this.#answer.end([]);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -119,7 +126,7 @@ class Http1Call implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#answer.fail(faultOfError(error));
+    this.#answer.fail(faultOfHttp1Error(error, this.#answered));
   }
 
   pause(): void {

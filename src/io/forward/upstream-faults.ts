@@ -28,24 +28,36 @@ const CODES: Readonly<Record<string, FaultCode>> = {
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 'internal_error',
 };
 
-/** undici reports answers that were not asked for under the code of a lost connection; only the text tells them apart. */
-const MISPLACED_ANSWERS: ReadonlySet<string> = new Set(['bad response', 'bad upgrade']);
-
-/** llhttp's code for a connection that ended inside a message. */
-const ENDED_EARLY = 'HPE_INVALID_EOF_STATE';
-
 /** The fault of an upstream connection's error. `detail` holds the error's own text, which never has request content in it. */
 export function faultOfError(error: unknown): Fault {
-  const { code, message } = describe(error);
-  return fault(codeOf(code, message), code === '' ? message : `${code}: ${message}`);
+  return faultOf(error, 'upstream_aborted');
 }
 
-function codeOf(code: string, message: string): FaultCode {
-  const listed = CODES[code];
-  if (listed !== undefined) return listed;
-  const misread = code.startsWith('HPE_') && code !== ENDED_EARLY;
-  return misread || MISPLACED_ANSWERS.has(message) ? 'upstream_protocol_error' : 'upstream_aborted';
+/**
+ * The fault of an error that undici reports, by code, name and (where one code means two things) text. `answered`: the head of the final answer
+ * was there, so that a body of another length than announced is one that ended early, not a head with contradictory lengths.
+ */
+export function faultOfHttp1Error(error: Error, answered: boolean): Fault {
+  const { code, message } = describe(error);
+  const malformed =
+    (error.name === 'HTTPParserError' && !message.includes('EOF')) ||
+    MISPLACED_ANSWERS.has(message) ||
+    (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && !answered);
+  return faultOf(error, malformed ? 'upstream_protocol_error' : 'upstream_aborted');
 }
+
+/** undici reports answers that were not asked for under the code of a lost connection. */
+const MISPLACED_ANSWERS: ReadonlySet<string> = new Set(['bad response', 'bad upgrade']);
+
+function faultOf(error: unknown, unlisted: FaultCode): Fault {
+  const { code, message } = describe(error);
+  const parsing = code.startsWith('HPE_') && code !== ENDED_EARLY;
+  const kind = CODES[code] ?? (parsing ? 'upstream_protocol_error' : unlisted);
+  return fault(kind, code === '' ? message : `${code}: ${message}`);
+}
+
+/** Code of node:http's parser for a connection that ended inside a message. */
+const ENDED_EARLY = 'HPE_INVALID_EOF_STATE';
 
 function describe(error: unknown): { code: string; message: string } {
   if (!(error instanceof Error)) return { code: '', message: 'unknown error' };
