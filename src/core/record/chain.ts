@@ -34,6 +34,12 @@ export function hashOf(line: string): string {
   return line.slice(-END.length - HEX, -END.length);
 }
 
+/** `prev` of a line made by `sealLine`. */
+export function prevOf(line: string): string {
+  const begin = line.length - TAIL + PREV.length;
+  return line.slice(begin, begin + HEX);
+}
+
 /** What the end of a line says about its place in the chain. */
 export type Seal = {
   readonly prev: string;

@@ -9,9 +9,13 @@ export function inert(json: string): string {
   return json.replace(ACTIVE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** Text that is its own JSON between quotes: printable ASCII but for the quote and the backslash. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** A JSON string that no log viewer acts on; at most `limit` UTF-16 units of `text` are kept. Never a raw line end. */
 export function quote(text: string, limit = 2_048): string {
-  return inert(JSON.stringify(text.length > limit ? text.slice(0, limit) : text));
+  const kept = text.length > limit ? text.slice(0, limit) : text;
+  return PLAIN.test(kept) ? `"${kept}"` : inert(JSON.stringify(kept));
 }
 
 /** Makes inert JSON of a value, or undefined where the value has no JSON (none at all, nested too deep) or its JSON is longer than the limit. */

@@ -4,7 +4,7 @@ import { readSeal, sealLine, type SealedLine } from './chain.ts';
  * A line that stands between records and says why the chain has a seam there.
  * - `lost`: `records` records could not be queued and are in no sink.
  * - `joined`: the file already held another chain when this process, or this file's turn, began.
- * - `torn`: the line before this one was cut short, by a crash or a failing disk; nothing vouches for it.
+ * - `torn`: the line (or lines) before this one was cut short, by a crash or a failing disk; nothing vouches for it.
  */
 export type Notice =
   | { readonly kind: 'lost'; readonly records: number }
@@ -35,6 +35,13 @@ export function readNotice(line: Uint8Array): ReadNotice | undefined {
   const next = parsed?.sallyport?.next;
   if (notice === undefined || typeof next !== 'string' || typeof parsed?.timestamp !== 'string') return undefined;
   return { notice, timestamp: parsed.timestamp, seam: { prev: seal.prev, next } };
+}
+
+/** What `prev` of the line after this one has to be: this line's hash, or where a notice says that the chain goes on. Undefined: no intact line. */
+export function nextPrev(line: Uint8Array): string | undefined {
+  const seal = readSeal(line);
+  if (seal === undefined || !seal.intact) return undefined;
+  return readNotice(line)?.seam.next ?? seal.hash;
 }
 
 function knownNotice(value: unknown): Notice | undefined {

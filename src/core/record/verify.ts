@@ -1,5 +1,5 @@
-import { readSeal } from './chain.ts';
-import { readNotice } from './notice.ts';
+import { GENESIS, readSeal } from './chain.ts';
+import { readNotice, type Notice } from './notice.ts';
 
 /** Why a chain does not hold. `malformed`: no sealed line. `changed`: its hash is not of this text. `order`: it does not follow the line before. */
 export type BrokenChain = {
@@ -9,30 +9,36 @@ export type BrokenChain = {
   readonly why: 'malformed' | 'changed' | 'order';
 };
 
-/** What a sound chain holds. What was cut off at either end cannot be seen: compare `first` and `last` with what is known from elsewhere. */
+/** What a sound log holds. What was cut off at either end cannot be seen: compare `first` and `last` with what is known from elsewhere. */
 export type SoundChain = {
   readonly kind: 'sound';
   readonly lines: number;
   readonly records: number;
-  /** Records that a `lost` notice declares missing. */
+  /** Records that `lost` notices declare missing. */
   readonly lost: number;
-  /** Seams where one process or file ended and another began. */
+  /** Seams at which one chain was continued by another within a file. */
   readonly joined: number;
-  /** Lines cut short by a crash or a failing disk. */
+  /** Lines cut short by a crash or a failing disk, and declared so. */
   readonly torn: number;
-  /** True when the last line has no line end and is incomplete: the writer died there, or is still writing. */
-  readonly unfinished: boolean;
-  /** `prev` of the first line, and `hash` of the last: what the file before and after must fit to. Undefined for an empty log. */
+  /** Files after the first that begin a new chain: the process had started with an empty file. */
+  readonly restarts: number;
+  /** Files that end within a line: the writer died there, or is still writing, or could not go on in that file. */
+  readonly unfinished: number;
+  /** `prev` of the first line, and what the `prev` of the next line must be. Undefined for an empty log. */
   readonly first: string | undefined;
   readonly last: string | undefined;
 };
 
-/** Checks lines as they come, in constant memory. Several files of one log are pushed one after the other. */
+/** Checks lines as they come, in constant memory. */
 export interface ChainVerifier {
+  /** Lines taken so far. */
+  readonly lines: number;
   /** Takes one line, as bytes without its line end. Returns what is broken, and the same for every call after that. */
   push(line: Uint8Array): BrokenChain | undefined;
-  /** The verdict. `rest`: the bytes after the last line end, if there are any. */
-  end(rest?: Uint8Array): BrokenChain | SoundChain;
+  /** Ends a file; the next one, if any, must continue it. `rest`: the bytes after its last line end. */
+  endFile(rest: Uint8Array): BrokenChain | undefined;
+  /** The verdict, after `endFile`. */
+  verdict(): BrokenChain | SoundChain;
 }
 
 /** Starts a check. With `from`, the first line must follow the line with that hash. */
@@ -43,58 +49,71 @@ export function createChainVerifier(from?: string): ChainVerifier {
 class Verifier implements ChainVerifier {
   #expected: string | undefined;
   #broken: BrokenChain | undefined;
-  /** Number of a line that may be a torn one: the next line must say so. */
+  /** The first of some lines that may be torn ones: the next sound line must say so. */
   #suspect: number | undefined;
-  #lines = 0;
-  #records = 0;
-  #lost = 0;
-  #joined = 0;
-  #torn = 0;
+  #suspects = 0;
+  #betweenFiles = false;
   #first: string | undefined;
-  #last: string | undefined;
+  #counts = { lines: 0, records: 0, lost: 0, joined: 0, torn: 0, restarts: 0, unfinished: 0 };
 
   constructor(from: string | undefined) {
     this.#expected = from;
   }
 
+  get lines(): number {
+    return this.#counts.lines;
+  }
+
   push(line: Uint8Array): BrokenChain | undefined {
     if (this.#broken !== undefined) return this.#broken;
-    this.#lines += 1;
+    this.#counts.lines += 1;
     const seal = readSeal(line);
-    if (seal === undefined) return this.#suspected();
-    if (!seal.intact) return this.#breaks(this.#lines, 'changed');
+    if (seal === undefined) {
+      this.#suspect ??= this.#counts.lines;
+      this.#suspects += 1;
+      return undefined;
+    }
+    if (!seal.intact) return this.#breaks(this.#counts.lines, 'changed');
     const found = readNotice(line);
     if (this.#suspect !== undefined && found?.notice.kind !== 'torn') return this.#breaks(this.#suspect, 'malformed');
-    if (this.#expected !== undefined && seal.prev !== this.#expected) return this.#breaks(this.#lines, 'order');
-    this.#suspect = undefined;
+    if (!this.#follows(seal.prev)) return this.#breaks(this.#counts.lines, 'order');
     this.#first ??= seal.prev;
-    this.#last = seal.hash;
     this.#expected = found?.seam.next ?? seal.hash;
     this.#count(found?.notice);
     return undefined;
   }
 
-  end(rest?: Uint8Array): BrokenChain | SoundChain {
-    const hasRest = rest !== undefined && rest.length > 0;
-    const unfinished = hasRest && readSeal(rest) === undefined;
-    if (hasRest && !unfinished) this.push(rest);
-    if (this.#suspect !== undefined) this.#breaks(this.#suspect, 'malformed');
-    if (this.#broken !== undefined) return this.#broken;
-    const counts = { records: this.#records, lost: this.#lost, joined: this.#joined, torn: this.#torn };
-    return { kind: 'sound', lines: this.#lines, ...counts, unfinished, first: this.#first, last: this.#last };
+  endFile(rest: Uint8Array): BrokenChain | undefined {
+    if (rest.length > 0) {
+      if (readSeal(rest) === undefined) this.#counts.unfinished += 1;
+      else this.push(rest);
+    }
+    if (this.#broken === undefined && this.#suspect !== undefined) this.#breaks(this.#suspect, 'malformed');
+    this.#betweenFiles = this.#first !== undefined;
+    return this.#broken;
   }
 
-  #count(notice: { readonly kind: string; readonly records?: number } | undefined): void {
-    if (notice === undefined) this.#records += 1;
-    else if (notice.kind === 'lost') this.#lost += notice.records ?? 0;
-    else if (notice.kind === 'joined') this.#joined += 1;
-    else this.#torn += 1;
+  verdict(): BrokenChain | SoundChain {
+    const last = this.#first === undefined ? undefined : this.#expected;
+    return this.#broken ?? { kind: 'sound', ...this.#counts, first: this.#first, last };
   }
 
-  #suspected(): BrokenChain | undefined {
-    if (this.#suspect !== undefined) return this.#breaks(this.#suspect, 'malformed');
-    this.#suspect = this.#lines;
-    return undefined;
+  #follows(prev: string): boolean {
+    const isFirstOfFile = this.#betweenFiles;
+    this.#betweenFiles = false;
+    if (this.#expected === undefined || prev === this.#expected) return true;
+    if (!isFirstOfFile || prev !== GENESIS) return false;
+    this.#counts.restarts += 1;
+    return true;
+  }
+
+  #count(notice: Notice | undefined): void {
+    this.#counts.torn += this.#suspects;
+    this.#suspects = 0;
+    this.#suspect = undefined;
+    if (notice === undefined) this.#counts.records += 1;
+    else if (notice.kind === 'lost') this.#counts.lost += notice.records;
+    else if (notice.kind === 'joined') this.#counts.joined += 1;
   }
 
   #breaks(line: number, why: BrokenChain['why']): BrokenChain {

@@ -14,10 +14,20 @@ function chain(count: number, chainStart = GENESIS): string[] {
   return Array.from({ length: count }, () => recorder.record(sampleFacts()) ?? assert.fail());
 }
 
-function verify(lines: readonly string[], from?: string, rest?: string): BrokenChain | SoundChain {
+function verify(lines: readonly string[], from?: string, rest = ''): BrokenChain | SoundChain {
+  return verifyFiles([[lines, rest]], from);
+}
+
+function verifyFiles(
+  files: readonly (readonly [readonly string[], string])[],
+  from?: string,
+): BrokenChain | SoundChain {
   const verifier = createChainVerifier(from);
-  for (const line of lines) verifier.push(bytes(line));
-  return verifier.end(rest === undefined ? undefined : bytes(rest));
+  for (const [lines, rest] of files) {
+    for (const line of lines) verifier.push(bytes(line));
+    verifier.endFile(bytes(rest));
+  }
+  return verifier.verdict();
 }
 
 function notice(what: Notice, before: string | undefined, after: string | undefined): string {
@@ -27,7 +37,7 @@ function notice(what: Notice, before: string | undefined, after: string | undefi
 }
 
 const [a, b, c, d, e] = chain(5) as [string, string, string, string, string];
-const clean = { kind: 'sound', lost: 0, joined: 0, torn: 0, unfinished: false } as const;
+const clean = { kind: 'sound', lost: 0, joined: 0, torn: 0, restarts: 0, unfinished: 0 } as const;
 
 test('a chain is sound, and says where it begins and ends', () => {
   assert.deepEqual(verify([a, b, c]), { ...clean, lines: 3, records: 3, first: GENESIS, last: hashOf(c) });
@@ -51,7 +61,7 @@ const damage: readonly (readonly [string, readonly string[], number, BrokenChain
   ['an empty line', [a, '', b], 2, 'malformed'],
   ['a line without its end, then another', [a, b.slice(0, -1), c], 2, 'malformed'],
   ['nonsense at the end', [a, b, 'hello'], 3, 'malformed'],
-  ['two lines of nonsense', [a, 'hello', 'again', notice({ kind: 'torn' }, a, a), b], 2, 'malformed'],
+  ['nonsense in the place of a line', [a, 'hello', notice({ kind: 'torn' }, b, b), c], 3, 'order'],
 ];
 
 for (const [what, lines, line, why] of damage) {
@@ -66,7 +76,8 @@ test('what is broken once stays broken', () => {
   const first = verifier.push(bytes(c));
   assert.deepEqual(first, { kind: 'broken', line: 2, why: 'order' });
   assert.equal(verifier.push(bytes(b)), first);
-  assert.equal(verifier.end(), first);
+  assert.equal(verifier.endFile(bytes('')), first);
+  assert.equal(verifier.verdict(), first);
 });
 
 test('a lost notice bridges exactly the records that it declares', () => {
@@ -106,6 +117,8 @@ test('a torn line is accepted only where the line after it says so', () => {
     line: 2,
     why: 'malformed',
   });
+  const twice = verify([a, cut, 'and a notice cut sho', torn, b]);
+  assert.equal(twice.kind === 'sound' && twice.torn, 2);
   assert.equal(verify([cut, notice({ kind: 'torn' }, undefined, undefined), a]).kind, 'sound');
 });
 
@@ -117,7 +130,65 @@ test('a notice is covered by its own hash', () => {
 test('bytes after the last line end: a whole line counts, a begun one is told', () => {
   assert.deepEqual(verify([a], undefined, b), { ...clean, lines: 2, records: 2, first: GENESIS, last: hashOf(b) });
   const begun = verify([a], undefined, b.slice(0, 40));
-  assert.equal(begun.kind === 'sound' && begun.unfinished, true);
+  assert.equal(begun.kind === 'sound' && begun.unfinished, 1);
   assert.deepEqual(verify([a], undefined, c), { kind: 'broken', line: 2, why: 'order' });
   assert.deepEqual(verify([a], undefined, ''), { ...clean, lines: 1, records: 1, first: GENESIS, last: hashOf(a) });
+});
+
+test('several files of one log: each continues the one before', () => {
+  assert.deepEqual(
+    verifyFiles([
+      [[a, b], ''],
+      [[], ''],
+      [[c], ''],
+    ]),
+    {
+      ...clean,
+      lines: 3,
+      records: 3,
+      first: GENESIS,
+      last: hashOf(c),
+    },
+  );
+  assert.deepEqual(
+    verifyFiles([
+      [[a, b], ''],
+      [[d], ''],
+    ]),
+    { kind: 'broken', line: 3, why: 'order' },
+  );
+});
+
+test('several files: a line begun in one and written whole in the next is told, not broken', () => {
+  const verdict = verifyFiles([
+    [[a], b.slice(0, 30)],
+    [[b], ''],
+  ]);
+  assert.deepEqual(verdict, { ...clean, lines: 2, records: 2, unfinished: 1, first: GENESIS, last: hashOf(b) });
+});
+
+test('several files: a new chain may begin with a file, nowhere else, and is told', () => {
+  const [fresh] = chain(1) as [string];
+  assert.deepEqual(
+    verifyFiles([
+      [[a, b], ''],
+      [[fresh], ''],
+    ]),
+    {
+      ...clean,
+      lines: 3,
+      records: 3,
+      restarts: 1,
+      first: GENESIS,
+      last: hashOf(fresh),
+    },
+  );
+  assert.deepEqual(verify([a, b, fresh]), { kind: 'broken', line: 3, why: 'order' });
+  assert.deepEqual(
+    verifyFiles([
+      [[a, b], ''],
+      [[c, fresh], ''],
+    ]),
+    { kind: 'broken', line: 4, why: 'order' },
+  );
 });
