@@ -44,6 +44,7 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
   protected trace: Trace | undefined;
   #state: 'deciding' | 'forwarding' | 'refusing' | 'closed' = 'deciding';
   #reserved = false;
+  #forwardedAtMs: number | undefined;
 
   constructor(host: CaseHost, exchange: X, decisionId: DecisionId) {
     this.host = host;
@@ -88,12 +89,14 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
 
   protected forwarding(): void {
     this.#state = 'forwarding';
+    this.#forwardedAtMs = this.host.clock.monotonicMs();
   }
 
   protected close(outcome: Outcome): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     const { judgement, exchange } = this;
+    const now = this.host.clock.monotonicMs();
     const facts: RecordFacts = {
       decisionId: this.decisionId,
       atMs: exchange.receivedAtMs,
@@ -108,7 +111,8 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
       trace: this.trace,
       outcome,
       evaluationNs: judgement?.evaluationNs ?? 0,
-      totalMs: this.host.clock.monotonicMs() - exchange.receivedMonotonicMs,
+      totalMs: now - exchange.receivedMonotonicMs,
+      forwardMs: this.#forwardedAtMs === undefined ? undefined : now - this.#forwardedAtMs,
     };
     this.host.closed(this, facts, this.#reserved);
   }

@@ -26,4 +26,6 @@ export type RecordFacts = {
   readonly outcome: Outcome;
   readonly evaluationNs: number;
   readonly totalMs: number;
+  /** From the permit to the end of the answer, milliseconds; absent where nothing was forwarded. */
+  readonly forwardMs?: number | undefined;
 };
