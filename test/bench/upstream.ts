@@ -29,5 +29,5 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-console.log(JSON.stringify({ http1: await listen(http1), h2c: await listen(h2c as unknown as Server) }));
+console.log(JSON.stringify({ http1: await listen(http1), h2c: await listen(h2c) }));
 process.on('SIGTERM', () => process.exit(0));

@@ -94,6 +94,7 @@ export function frameUpstream(
   return listen(async (socket, index) => {
     await preface(socket);
     const peer = new FramePeer(socket);
+    socket.resume();
     peer.send(frame(TYPE.settings, 0, 0, settings(first)));
     await script(peer, index);
   });

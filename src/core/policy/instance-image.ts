@@ -107,7 +107,8 @@ function parseData(
   if (dataAddress === 0) return err({ kind: 'data_invalid', detail: 'it cannot be parsed' });
   const heapStart = exports.heapGet();
   const left = guest.bytes.length - heapStart - options.inputBytes;
-  if (heapStart < heapBase + length || left < LEAST_WORKSPACE) {
+  if (heapStart < heapBase + length) return err({ kind: 'abi_unsupported', detail: 'its heap does not grow' });
+  if (left < LEAST_WORKSPACE) {
     const detail = `data takes ${heapStart} of ${guest.bytes.length} bytes of memory`;
     return err({ kind: 'memory_exceeded', detail });
   }

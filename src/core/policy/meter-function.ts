@@ -6,7 +6,13 @@ import { numberType } from './module-layout.ts';
 /** Where a charge goes and what it is: the steps of a function or loop body outside inner loops. */
 type Charge = { readonly at: number; steps: number };
 
+/** A rewritten body, and how many charges it has. */
+export type MeteredFunction = { readonly code: Uint8Array; readonly charges: number };
+
 const MAX_STEPS = 0x0fff_ffff;
+/** What engines take (WebAssembly JavaScript interface, "Implementation-defined limits"); groups are one for each type in practice. */
+const MAX_LOCALS = 50_000;
+const MAX_LOCAL_GROUPS = 1_000;
 /** Entering a function clears its locals; eight of them cost about what one instruction does. */
 const LOCALS_PER_STEP = 8;
 
@@ -18,24 +24,26 @@ const LOCALS_PER_STEP = 8;
 export function meterFunction(
   body: ModuleReader,
   parameters: number,
-  budgetGlobal: number,
   globalCount: number,
-): Uint8Array {
+  maxCharges: number,
+): MeteredFunction {
   const start = body.position;
   const groups = body.count();
+  if (groups > MAX_LOCAL_GROUPS) throw new ModuleFault('too many groups of locals');
   const groupsAt = body.position;
   let locals = parameters;
   for (let left = groups; left > 0; left -= 1) {
     locals += body.u32();
     numberType(body);
   }
-  if (locals > 50_000) throw new ModuleFault('too many locals');
+  if (locals > MAX_LOCALS) throw new ModuleFault('too many locals');
   const codeAt = body.position;
   const charges = findCharges(body, Math.ceil(locals / LOCALS_PER_STEP), globalCount);
+  if (charges.length > maxCharges) throw new ModuleFault('too many functions and loops');
   const header = [...unsignedLeb(groups + 1), ...body.bytes.subarray(groupsAt, codeAt), 1, 0x7f];
-  return assemble(body.bytes.subarray(start, body.end), header, codeAt - start, charges, (steps) =>
-    chargeCode(steps, budgetGlobal, locals),
-  );
+  const source = body.bytes.subarray(start, body.end);
+  const code = assemble(source, header, codeAt - start, charges, (steps) => chargeCode(steps, globalCount, locals));
+  return { code, charges: charges.length };
 }
 
 /** Reads the instructions once; positions are relative to the start of the body. */

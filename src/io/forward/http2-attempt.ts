@@ -1,4 +1,5 @@
 import { constants, type ClientHttp2Stream } from 'node:http2';
+import { addAbortSignal } from 'node:stream';
 
 import type { HeaderList } from '../../core/kernel/headers.ts';
 import type { Fault } from '../../core/model/faults.ts';
@@ -8,6 +9,9 @@ import { faultOfError, faultOfReset } from './upstream-faults.ts';
 
 /** How long an agent that has answered may leave the rest of a request unread before its stream is reset. */
 const LINGER_MS = 5_000;
+
+/** Destroying a stream by a signal is the one way to have node:http2 send CANCEL and nothing before it. */
+const ABORTED = AbortSignal.abort();
 
 export type AttemptEnd =
   | { readonly kind: 'complete'; readonly trailers: HeaderList }
@@ -45,10 +49,13 @@ export class Http2Attempt {
     stream.on('close', () => this.#closed());
   }
 
-  /** Resets the stream (CANCEL: no longer wanted) where it is still open, and reports nothing any more. */
+  /**
+   * Resets the stream with CANCEL (no longer wanted) where it is still open, and reports nothing any more. Not by `close`: that ends the writable
+   * side first, and the END_STREAM it sends makes a request that broke off a complete one for the agent.
+   */
   reset(): void {
     this.#over = true;
-    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_CANCEL);
+    if (!this.stream.closed && !this.stream.destroyed) addAbortSignal(ABORTED, this.stream);
   }
 
   /** The answer is complete: what is left of the request is no longer wanted (RFC 9113 section 8.1). */

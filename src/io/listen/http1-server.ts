@@ -47,7 +47,8 @@ export function applyHttp1Limits(server: Http1Server, limits: Limits): void {
   const { headTimeoutMs, requestTimeoutMs } = limits;
   server.headersTimeout = requestTimeoutMs > 0 ? Math.min(headTimeoutMs, requestTimeoutMs) : headTimeoutMs;
   server.requestTimeout = requestTimeoutMs;
-  // One more than allowed, so that the handler sees that there were too many; Node drops what is past it without a word.
+  // The parser refuses more (HPE_HEADER_OVERFLOW; Node before 26.10 dropped them without a word). One more than allowed, so that even
+  // a parser that drops lets the handler see that there were too many.
   server.maxHeadersCount = limits.headerCount + 1;
   // llhttp counts less a field than HPACK does, so that the handler refuses first; this is what stops reading for good.
   Object.assign(server, { maxHeaderSize: limits.headerBytes + limits.targetBytes });

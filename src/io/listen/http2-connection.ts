@@ -95,9 +95,10 @@ export class Http2Connection extends OpenConnection {
 
   protected override kill(reason: Fault): void {
     this.linger();
-    if (this.#session.destroyed) this.socket.destroy();
-    else if (reason.code === 'flood') this.#session.destroy(new Error(reason.code), ENHANCE_YOUR_CALM);
+    if (reason.code === 'flood') this.#session.destroy(new Error(reason.code), ENHANCE_YOUR_CALM);
     else this.#session.destroy();
+    // A session that was closing waits for the peer to close; we do not.
+    setImmediate(() => this.socket.destroySoon());
   }
 
   #isLive(): boolean {

@@ -97,12 +97,12 @@ export class Http2Exchange extends OpenExchange {
     this.#hasEnded = true;
     this.#trailers = trailers ?? NO_TRAILERS;
     const stream = this.#stream;
-    if (!this.isComplete && !this.#trailsAfterData) stream.once('finish', onFinishEarly);
-    // HEAD, 204 and 304: Node ended the stream with the head.
-    if (stream.writableEnded) {
-      if (stream.writableFinished) onFinishEarly.call(stream);
-      return;
+    if (!this.isComplete && !this.#trailsAfterData) {
+      if (stream.writableFinished) setImmediate(closeEarly, stream);
+      else stream.once('finish', onFinishEarly);
     }
+    // HEAD, 204 and 304: Node ended the stream with the head.
+    if (stream.writableEnded) return;
     if (lastChunk === undefined || lastChunk.length === 0) stream.end();
     else {
       this.#count(lastChunk.length);

@@ -1,6 +1,5 @@
 /** Baseline 2 for gRPC: an `http2` server over TLS piped to one h2c session, with trailers. No policy, no log. */
 import { connect, constants, createSecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { Server } from 'node:net';
 
 import { announce, settings } from './settings.ts';
 
@@ -22,4 +21,4 @@ server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
   forwarded.on('error', () => stream.close(constants.NGHTTP2_CANCEL));
   stream.pipe(forwarded);
 });
-announce(server as unknown as Server);
+announce(server);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { MAX_INTERIM_ANSWERS } from '../../../src/io/forward/answer.ts';
 import { bodyToFeed, FakeDownstream, type FakeDownstreamOptions } from '../../support/fake-downstream.ts';
-import { forwarderTo, outcomeOf, permitted } from '../../support/forwarding.ts';
+import { forwarderTo, outcomeOf, type permitted } from '../../support/forwarding.ts';
 import { scriptedUpstream, type ScriptedConnection } from '../../support/scripted-upstream.ts';
 
 type Scene = { readonly request?: Parameters<typeof permitted>[0]; readonly downstream?: FakeDownstreamOptions };
@@ -227,13 +227,13 @@ test('an agent that writes faster than the peer reads is held back, and goes on 
 
 test('a peer that writes faster than the agent reads is held back', async () => {
   const stream = bodyToFeed();
-  let release = (): void => {};
+  const release = Promise.withResolvers<void>();
   const total = 200;
   const { outcome } = await exchange(
     async (connection) => {
       await connection.head();
       connection.socket.pause();
-      await new Promise<void>((resolve) => (release = resolve));
+      await release.promise;
       connection.socket.resume();
       await connection.request();
       connection.send('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
@@ -255,7 +255,7 @@ test('a peer that writes faster than the agent reads is held back', async () => 
         for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
       }
       assert.ok(stream.readableLength > 0, 'the body waits in the listener’s stream');
-      release();
+      release.resolve();
     },
   );
   assert.deepEqual(outcome, { kind: 'forwarded', status: 200, bytesIn: total * 65_536, bytesOut: 0 });

@@ -5,7 +5,7 @@ import { fault, FAULTS, type FaultCode } from '../../../src/core/model/faults.ts
 import type { Limits } from '../../../src/core/model/limits.ts';
 import type { Outcome } from '../../../src/core/model/outcome.ts';
 import { bodyOf, bodyToFeed, FakeDownstream } from '../../support/fake-downstream.ts';
-import { forwarderTo, outcomeOf, permitted } from '../../support/forwarding.ts';
+import { forwarderTo, outcomeOf, type permitted } from '../../support/forwarding.ts';
 import { scriptedUpstream, type ScriptedConnection } from '../../support/scripted-upstream.ts';
 
 const GOOD = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';

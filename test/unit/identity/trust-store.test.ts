@@ -116,8 +116,9 @@ test('all mistakes are reported together, each with its place', () => {
   assert.match(found[3]?.detail ?? '', /revocation list/);
 });
 
+const many = (bytes: Uint8Array): readonly Uint8Array[] => Array.from({ length: 257 }, () => bytes);
+
 test('more than 256 anchors of a domain, or lists, are a mistake', () => {
-  const many = (bytes: Uint8Array): readonly Uint8Array[] => Array.from({ length: 257 }, () => bytes);
   assert.match(problemsOf(bundles(['example.org', many(root.certificate.der)]))[0]?.detail ?? '', /more than 256/);
   assert.match(problemsOf(bundles(), many(root.crl().der))[0]?.detail ?? '', /more than 256/);
 });
