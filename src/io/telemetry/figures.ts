@@ -1,0 +1,17 @@
+/** What is read at each scrape, from whoever knows it. */
+export type Figures = {
+  readonly connections: number;
+  readonly requests: number;
+  /** Our own certificate; undefined where none is loaded. */
+  readonly certificateNotAfterMs: number | undefined;
+  readonly journal: {
+    readonly records: number;
+    readonly bytes: number;
+    readonly promised: number;
+    readonly waiting: number;
+    /** Since start. */
+    readonly refused: number;
+    readonly lost: number;
+    readonly sinks: readonly { readonly name: string; readonly ok: boolean }[];
+  };
+};
