@@ -1,0 +1,79 @@
+import { followPolicy } from '../../app/active-policy.ts';
+import { systemClock } from '../../app/system.ts';
+import { configJsonSchema } from '../../core/config/json-schema.ts';
+import { configReference } from '../../core/config/reference.ts';
+import { readConfigFile } from '../../io/sources/config-file.ts';
+import { createIdentitySource } from '../../io/sources/identity-source.ts';
+import { printConfigFault } from '../config-fault.ts';
+import { EXIT } from '../exit-codes.ts';
+import { inert } from '../terminal.ts';
+
+import type { Config } from '../../core/config/config.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import type { CheckOptions } from '../program.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** `sallyport check`: the exit code is the one that `run` would end with at its start. */
+export async function check(options: CheckOptions, terminal: Terminal): Promise<ExitCode> {
+  if (options.schema === true) terminal.out(JSON.stringify(configJsonSchema(), null, 2));
+  if (options.reference === true) terminal.out(configReference().trimEnd());
+  if (options.schema === true || options.reference === true) return EXIT.done;
+  if (options.config === undefined) {
+    terminal.err('sallyport check: --config FILE is needed (or --schema, or --reference)');
+    return EXIT.wrongUse;
+  }
+  const config = await readConfigFile(options.config, terminal.env);
+  if (!config.ok) {
+    if (options.json === true) terminal.out(JSON.stringify({ ok: false, ...config.error }));
+    else printConfigFault(options.config, config.error, terminal);
+    return config.error.kind === 'mistakes' ? EXIT.wrongUse : EXIT.outside;
+  }
+  const findings = options.configOnly === true ? NOTHING : await follow(config.value);
+  if (options.json === true) terminal.out(JSON.stringify({ ok: findings.problems.length === 0, ...findings }));
+  else print(options.config, findings, terminal);
+  return findings.problems.length === 0 ? EXIT.done : EXIT.wrongUse;
+}
+
+type Findings = {
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+  readonly identity?: { readonly id: string; readonly notAfter: string };
+  readonly policy?: { readonly bundles: unknown; readonly decision: string; readonly entrypoints: readonly string[] };
+};
+
+const NOTHING: Findings = { problems: [], warnings: [] };
+
+function ignore(): void {}
+
+/** Reads what the configuration names, exactly as the sidecar does at its start. */
+async function follow(config: Config): Promise<Findings> {
+  const identity = createIdentitySource(config.identity, { clock: systemClock });
+  const policy = followPolicy(config.policy, { clock: systemClock, onChange: ignore, onProblem: ignore });
+  try {
+    await Promise.all([identity.start(), policy.start()]);
+    const { own, warnings = [] } = identity.current ?? {};
+    const active = policy.current?.policy;
+    return {
+      problems: [...(identity.problem ?? []), ...(policy.problem ?? [])],
+      warnings,
+      ...(own && { identity: { id: own.spiffeId, notAfter: new Date(own.validUntilMs).toISOString() } }),
+      ...(active && {
+        policy: { bundles: active.bundles, decision: active.entrypoint, entrypoints: active.entrypoints },
+      }),
+    };
+  } finally {
+    identity.stop();
+    policy.stop();
+  }
+}
+
+function print(file: string, findings: Findings, terminal: Terminal): void {
+  const { problems, warnings, identity, policy } = findings;
+  for (const warning of warnings) terminal.err(terminal.style('err', 'yellow', `warning: ${inert(warning)}`));
+  for (const problem of problems) terminal.err(terminal.style('err', 'red', inert(problem)));
+  if (identity !== undefined) terminal.out(`identity ${identity.id}, valid until ${identity.notAfter}`);
+  if (policy !== undefined)
+    terminal.out(`policy ${inert(JSON.stringify(policy.bundles))}, decision ${policy.decision}`);
+  const verdict = problems.length === 0 ? terminal.style('out', 'green', 'good') : `${problems.length} not good`;
+  terminal.out(`${inert(file)}: ${verdict}`);
+}
