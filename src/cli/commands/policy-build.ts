@@ -4,6 +4,7 @@ import { readBundle } from '../../core/bundle/bundle.ts';
 import { writeBundle } from '../../core/bundle/write-bundle.ts';
 import { createRegoCompiler } from '../../io/rego/compiler.ts';
 import { formatDiagnostic } from '../../io/rego/format-diagnostic.ts';
+import { isTestFile } from '../../io/rego/source-files.ts';
 import { readPolicyBundle } from '../../io/sources/policy-source.ts';
 import { EXIT } from '../exit-codes.ts';
 import { inert } from '../terminal.ts';
@@ -29,7 +30,8 @@ export async function policyBuild(folder: string, options: PolicyBuildOptions, t
       ...(options.revision === undefined ? {} : { revision: options.revision }),
     });
     if (!built.ok) return wrong(built.error.map(formatDiagnostic), terminal);
-    return await write(built.value, source.value.rego, options, terminal);
+    const rego = new Map([...source.value.rego].filter(([path]) => !isTestFile(path)));
+    return await write(built.value, rego, options, terminal);
   } finally {
     await compiler.stop();
   }
