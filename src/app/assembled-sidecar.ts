@@ -11,6 +11,7 @@ import { createIdentitySource, type IdentitySnapshot } from '../io/sources/ident
 import type { Problems } from '../io/sources/problem.ts';
 import { followPolicy, type ActivePolicy, type PolicyFollower } from './active-policy.ts';
 import { InboundPort, type SharedDeps } from './inbound.ts';
+import type { Figures } from '../io/telemetry/figures.ts';
 import type { SidecarObserver } from './observer.ts';
 import { createRandom, systemClock } from './system.ts';
 
@@ -26,17 +27,20 @@ const JOURNAL_GRACE_MS = 2_000;
 /** A sidecar that cannot start, and every reason that was found. */
 export class StartFault extends Error {
   readonly problems: Problems;
+  /** `input`: configuration, certificates or policy are no good; `outside`: an address in use, a file that cannot be written. */
+  override readonly cause: 'input' | 'outside';
 
-  constructor(problems: Problems) {
+  constructor(problems: Problems, cause: 'input' | 'outside') {
     super(problems.join('; '));
     this.name = 'StartFault';
     this.problems = problems;
+    this.cause = cause;
   }
 }
 
 /** Whether each part can do its work; `detail` says what is missing. */
 export type Readiness = Readonly<
-  Record<'policy' | 'identity' | 'upstream', { readonly ok: boolean; readonly detail: string }>
+  Record<'policy' | 'identity' | 'upstream' | 'journal', { readonly ok: boolean; readonly detail: string }>
 >;
 
 /** The sidecar of one agent: wires sources, gates, listeners and journal. Without effects until `start`. */
@@ -81,12 +85,12 @@ export class Sidecar {
     await Promise.all([this.#identity.start(), this.#policy.start()]);
     const identity = this.#identity.current;
     const problems = [...(this.#identity.problem ?? []), ...(this.#policy.problem ?? [])];
-    if (identity === undefined || this.#policy.current === undefined) return this.#giveUp(problems);
+    if (identity === undefined || this.#policy.current === undefined) return this.#giveUp(problems, 'input');
     const shared = this.#shared();
     this.#ports = this.#config.inbound.map((inbound) => new InboundPort(inbound, identity, shared));
     const bound = await Promise.allSettled(this.#ports.map((port) => port.start()));
     const failed = bound.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
-    if (failed.length > 0) return this.#giveUp(failed);
+    if (failed.length > 0) return this.#giveUp(failed, 'outside');
     this.#recheck = setInterval(() => this.#recheckAll(), RECHECK_MS);
     return bound.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   }
@@ -116,12 +120,13 @@ export class Sidecar {
     return {
       policy: readiness(draining ?? (this.#policy.current === undefined ? 'no revision is active' : undefined)),
       identity: readiness(draining ?? this.#identityObstacle()),
+      journal: readiness(draining ?? this.#journalObstacle()),
       upstream: readiness(draining ?? (silent.length > 0 ? `no agent answers behind ${silent.join(', ')}` : undefined)),
     };
   }
 
   /** Figures of this moment, for metrics. */
-  figures() {
+  figures(): Figures {
     return {
       connections: this.#ports.reduce((sum, port) => sum + port.connections, 0),
       requests: this.#ports.reduce((sum, port) => sum + port.gate.openCount, 0),
@@ -134,13 +139,13 @@ export class Sidecar {
     try {
       await this.#journal.start();
     } catch (error) {
-      throw new StartFault([error instanceof Error ? error.message : String(error)]);
+      throw new StartFault([error instanceof Error ? error.message : String(error)], 'outside');
     }
   }
 
-  async #giveUp(problems: Problems): Promise<never> {
+  async #giveUp(problems: Problems, cause: StartFault['cause']): Promise<never> {
     await this.stop(0);
-    throw new StartFault(problems);
+    throw new StartFault(problems, cause);
   }
 
   #shared(): SharedDeps {
@@ -196,6 +201,11 @@ export class Sidecar {
 
   #recheckAll(): void {
     for (const port of this.#ports) void port.recheck();
+  }
+
+  #journalObstacle(): string | undefined {
+    const failing = this.#journal.depth().sinks.filter((sink) => !sink.ok);
+    return failing.length === 0 ? undefined : `cannot write to ${failing.map((sink) => sink.name).join(', ')}`;
   }
 
   #identityObstacle(): string | undefined {

@@ -1,19 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+import type { Config } from '../core/config/config.ts';
+import { createAdmin, type Admin } from '../io/admin/admin.ts';
 import { readConfigFile, type ConfigFileFault } from '../io/sources/config-file.ts';
+import { createLog, type Log } from '../io/telemetry/log.ts';
+import { createTelemetry } from '../io/telemetry/telemetry.ts';
 import { Sidecar, StartFault } from './assembled-sidecar.ts';
-import type { Log, SidecarObserver } from './observer.ts';
-import { createProcessLog } from './process-log.ts';
+import { createObserver, type SidecarObserver } from './observer.ts';
+import { systemClock } from './system.ts';
 
 /** Exit codes of the process: as everywhere in the command line. */
 const DONE = 0;
 const WRONG_INPUT = 2;
 const OUTSIDE = 3;
 
+/** How long a scraper may take to read its last answer when the process ends, milliseconds. */
+const ADMIN_GRACE_MS = 500;
+
 /** Where this process says what is wrong before it has a log. */
 export type Complain = (fault: ConfigFileFault) => void;
 
 /**
  * The sidecar as a process: reads the configuration, runs until SIGTERM or SIGINT, reloads on SIGHUP. Resolves with the exit code:
- * 0 after a drain, 2 for a configuration that is no good, 3 when something outside kept it from starting.
+ * 0 after a drain, 2 for a configuration, certificate or policy that is no good, 3 when something outside kept it from starting.
  */
 export async function runSidecar(configPath: string, complain: Complain): Promise<number> {
   const config = await readConfigFile(configPath, process.env);
@@ -21,26 +32,77 @@ export async function runSidecar(configPath: string, complain: Complain): Promis
     complain(config.error);
     return config.error.kind === 'mistakes' ? WRONG_INPUT : OUTSIDE;
   }
-  const log = createProcessLog(config.value.log.level);
-  const sidecar = new Sidecar(config.value, observerOf(log, config.value.labels));
   const stopped = stopSignal();
+  const running = new RunningSidecar(config.value);
   try {
-    for (const [index, { address, port }] of (await sidecar.start()).entries()) {
-      log.info({ listener: index, address, port }, 'listening');
-    }
+    await running.start();
   } catch (error) {
-    if (!(error instanceof StartFault)) throw error;
-    for (const problem of error.problems) log.error({}, problem);
-    return WRONG_INPUT;
+    return running.failed(error);
   }
-  const reload = (): void => void sidecar.reload();
+  const reload = (): void => void running.sidecar.reload();
   process.on('SIGHUP', reload);
   const signal = await stopped;
+  const code = await running.stop(signal);
   process.off('SIGHUP', reload);
-  log.info({ signal, grace_ms: config.value.shutdown.grace }, 'draining');
-  const lost = await sidecar.stop(config.value.shutdown.grace);
-  log.info({ records_lost: lost }, 'stopped');
-  return lost === 0 ? DONE : OUTSIDE;
+  return code;
+}
+
+/** Sidecar, admin listener and log of one process. */
+class RunningSidecar {
+  readonly sidecar: Sidecar;
+  readonly #config: Config;
+  readonly #observer: SidecarObserver;
+  readonly #log: Log;
+  readonly #admin: Admin | undefined;
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#log = createLog(config.log.level);
+    const version = ownVersion();
+    const telemetry = createTelemetry({ version }, { clock: systemClock, figures: () => this.sidecar.figures() });
+    this.#observer = createObserver(telemetry, this.#log, { id: instanceId(), version, ...config.labels });
+    this.sidecar = new Sidecar(config, this.#observer);
+    this.#admin = config.admin && createAdmin(config.admin, this.#adminDeps());
+  }
+
+  async start(): Promise<void> {
+    const bound = await this.sidecar.start();
+    for (const [index, { address, port }] of bound.entries())
+      this.#log.info({ inbound: index, address, port }, 'listening');
+    if (this.#admin === undefined) return;
+    try {
+      this.#log.info({ ...(await this.#admin.start()) }, 'admin listening');
+    } catch (error) {
+      await this.sidecar.stop(0);
+      throw new StartFault([`admin.listen: ${String(error)}`], 'outside');
+    }
+  }
+
+  /** Says why it did not start, and gives the exit code. */
+  failed(error: unknown): number {
+    if (!(error instanceof StartFault)) throw error;
+    for (const problem of error.problems) this.#log.error({}, problem);
+    return error.cause === 'outside' ? OUTSIDE : WRONG_INPUT;
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<number> {
+    const { grace } = this.#config.shutdown;
+    this.#log.info({ signal, grace_ms: grace }, 'draining');
+    const lost = await this.sidecar.stop(grace);
+    await this.#admin?.stop(ADMIN_GRACE_MS);
+    this.#log.info({ records_lost: lost }, 'stopped');
+    return lost === 0 ? DONE : OUTSIDE;
+  }
+
+  #adminDeps(): Parameters<typeof createAdmin>[1] {
+    return {
+      health: () => ({ ok: true, detail: 'running' }),
+      ready: () => this.sidecar.readiness(),
+      metrics: () => this.#observer.metrics(),
+      metricsType: this.#observer.contentType,
+      log: this.#log,
+    };
+  }
 }
 
 /** The first signal that asks the process to end; a second one ends it at once, as Node does by default. */
@@ -55,16 +117,12 @@ function stopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-function observerOf(log: Log, labels: SidecarObserver['labels']): SidecarObserver {
-  return {
-    log,
-    labels,
-    decided: () => undefined,
-    sourceChanged: () => undefined,
-    policyChanged: () => undefined,
-    source: (kind, problems) => {
-      if (problems === undefined) log.info({ source: kind }, 'the source is good again');
-      for (const problem of problems ?? []) log.error({ source: kind }, problem);
-    },
-  };
+/** Which process wrote a record: the host and a part of its own, new with each start (OPA's label `id` is likewise). */
+function instanceId(): string {
+  return `${hostname()}-${randomUUID().slice(0, 8)}`;
+}
+
+function ownVersion(): string {
+  const manifest = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
