@@ -94,6 +94,14 @@ test('RFC 5280 6.1.3 b: self-issued intermediates are not bound, what is below t
   assert.equal(codeOf(judge(below.chain, trustIn([excluding]))), VIOLATED);
 });
 
+test('RFC 5280 6.1.3 b: a leaf that has the name of its issuer is bound all the same', () => {
+  const limited = createAuthority({
+    subject: 'Same',
+    extensions: [extension.nameConstraints([], [uri('example.org')])],
+  });
+  assert.equal(codeOf(judge(limited.issue({ keys, subject: 'Same' }).chain, trustIn([limited]))), VIOLATED);
+});
+
 test('the constraints of an anchor count', () => {
   const limited = createAuthority({ extensions: [extension.nameConstraints([uri('example.com')], [])] });
   assert.equal(codeOf(judge(limited.issue({ keys }).chain, trustIn([limited]))), VIOLATED);

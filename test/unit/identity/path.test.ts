@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { MAX_PATH_LENGTH } from '../../../src/core/identity/path.ts';
+import { parseCertificate } from '../../../src/core/identity/certificate.ts';
+import { findPath, MAX_PATH_LENGTH } from '../../../src/core/identity/path.ts';
 import { commonName } from '../../support/pki-certificate.ts';
 import type { Authority, CertificateOptions } from '../../support/pki.ts';
 import { createAuthority } from '../../support/pki.ts';
 import { createKeyPair } from '../../support/pki-keys.ts';
 import * as der from '../../support/der.ts';
-import { assertIdentified, codeOf, HOUR, judge, MINUTE, NOW, trustIn } from './judging.ts';
+import { assertIdentified, codeOf, domain, HOUR, judge, MINUTE, NOW, trustIn } from './judging.ts';
 
 const keys = createKeyPair();
 const root = createAuthority();
@@ -210,13 +211,34 @@ test('RFC 5280 4.1.2.4: names are compared as they are encoded', () => {
   );
 });
 
-test('the reason from furthest up the path is the one that is told', () => {
+test('the reason from furthest up the path is the one that is told, whichever way was tried first', () => {
   const expired = { notBefore: new Date(NOW - 2 * HOUR), notAfter: new Date(NOW - HOUR) };
   const shared = createKeyPair();
-  const unsigned = root.intermediate({ keys: shared, breakSignature: true });
+  const unsigned = root.intermediate({ keys: shared, breakSignature: true }).certificate.der;
   const stale = root.intermediate({ subject: 'Above', ...expired }).intermediate({ keys: shared });
-  const chain = [stale.issue({ keys }).der, unsigned.certificate.der, ...stale.certificate.chain];
-  assert.equal(codeOf(judge(chain, trust)), 'peer_certificate_expired');
+  const leaf = stale.issue({ keys }).der;
+  assert.equal(codeOf(judge([leaf, unsigned, ...stale.certificate.chain], trust)), 'peer_certificate_expired');
+  assert.equal(codeOf(judge([leaf, ...stale.certificate.chain, unsigned], trust)), 'peer_certificate_expired');
+});
+
+test('no certificate is in a path twice', () => {
+  const shared = createKeyPair();
+  const middle = root.intermediate({ subject: 'Middle', keys: shared });
+  const twin = createAuthority({ subject: 'Middle', keys: shared }).certificate.der;
+  const [leaf, ...presented] = [middle.issue({ keys }).der, twin, middle.certificate.der].map((bytes) => {
+    const result = parseCertificate(bytes);
+    assert.ok(result.ok);
+    return result.value;
+  });
+  assert.ok(leaf !== undefined);
+  const trustDomain = domain('example.org');
+  const anchors = trust.anchors.get(trustDomain) ?? [];
+  const path = findPath(leaf, { trustDomain, presented, anchors, atMs: NOW, clockSkewMs: 0, purpose: 'client' });
+  assert.ok(path.ok);
+  assert.deepEqual(
+    path.value.map(({ serial }) => serial),
+    [leaf, ...presented, anchors[0]?.certificate].map((certificate) => certificate?.serial),
+  );
 });
 
 test('circles of certificates that sign each other end', () => {

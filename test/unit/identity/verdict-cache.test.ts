@@ -106,6 +106,14 @@ test('at most so many leaves are kept, the least recently used leaving first', (
   assert.equal(codeOf(cache.judgeResumed(leafOf(b), trust, NOW)), 'peer_resumption_unverified');
 });
 
+test('a leaf that came with another chain was used as well', () => {
+  const cache = createVerdictCache(2, AS_CLIENT);
+  const [a, b, c] = [issue('a'), issue('b'), issue('c')];
+  for (const chain of [a, b, [...a, root.certificate.der], c]) cache.judge(chain, trust, NOW);
+  assert.equal(codeOf(cache.judgeResumed(leafOf(a), trust, NOW)), 'identified');
+  assert.equal(codeOf(cache.judgeResumed(leafOf(b), trust, NOW)), 'peer_resumption_unverified');
+});
+
 test('a chain of over 32 KiB is judged each time and not kept', () => {
   const cache = createVerdictCache(2, AS_CLIENT);
   const value = Buffer.concat([Buffer.from([0x04, 0x82, 0x90, 0x00]), Buffer.alloc(0x9000)]);
