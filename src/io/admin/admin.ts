@@ -162,7 +162,7 @@ function refuse({ method, headers }: IncomingMessage): Answer | undefined {
 /** The value, or undefined where it takes longer. */
 async function within<T>(ms: number, value: Promise<T>): Promise<T | undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), ms);
+  const timer = setTimeout(() => resolve(undefined), ms).unref();
   try {
     return await Promise.race([value, promise]);
   } finally {
