@@ -90,6 +90,7 @@ export class FloodGuard {
 
   /** True when the connection died with more control frames than any use has: tells floods that nghttp2 found from other protocol errors. */
   isExcessive(bytesRead: number): boolean {
-    return bytesRead - this.#explained - this.#unexplained > CONTROL_FRAMES * 9;
+    const sinceSweep = bytesRead - this.#explained - this.#unexplained;
+    return sinceSweep + BURST_BYTES - this.#tokens > CONTROL_FRAMES * 9;
   }
 }

@@ -31,6 +31,8 @@ export class Http2Connection extends OpenConnection {
   #servedAtProbe = 0;
   #drainingSinceMs: number | undefined = undefined;
   #bytesAtSweep = 0;
+  /** We ended it, or told that it broke: what the session still says is of no interest. It says so after the socket has closed. */
+  #isCut = false;
   /** The end of the session was told by the exchanges that it ended. */
   #brokeStreams = false;
 
@@ -94,6 +96,7 @@ export class Http2Connection extends OpenConnection {
   }
 
   protected override kill(reason: Fault): void {
+    this.#isCut = true;
     this.linger();
     if (reason.code === 'flood') this.#session.destroy(new Error(reason.code), ENHANCE_YOUR_CALM);
     else this.#session.destroy();
@@ -126,8 +129,9 @@ export class Http2Connection extends OpenConnection {
 
   /** The session broke. What was open has heard it from its streams; a flood has a record of its own. */
   #failed(error: Error): void {
-    const reason = this.isEnding ? undefined : faultOfSession(error, this.#isExcessive());
+    const reason = this.#isCut ? undefined : faultOfSession(error, this.#isExcessive());
     if (reason === undefined) return;
+    this.#isCut = true;
     this.linger();
     if (reason.code === 'flood') this.guarded(() => this.host.handler.refused(this.facts, reason, this.peer));
     else if (!this.#brokeStreams) this.#unreadable(reason);

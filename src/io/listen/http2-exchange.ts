@@ -98,7 +98,7 @@ export class Http2Exchange extends OpenExchange {
     this.#trailers = trailers ?? NO_TRAILERS;
     const stream = this.#stream;
     if (!this.isComplete && !this.#trailsAfterData) {
-      if (stream.writableFinished) setImmediate(closeEarly, stream);
+      if (stream.writableFinished) answeredEarly(stream);
       else stream.once('finish', onFinishEarly);
     }
     // HEAD, 204 and 304: Node ended the stream with the head.
@@ -128,8 +128,7 @@ export class Http2Exchange extends OpenExchange {
     try {
       this.#stream.sendTrailers(fieldMap(this.#trailers));
       this.#trailsAfterData = false;
-      // Node sends them in an immediate of its own, queued just now; ours comes after.
-      if (!this.isComplete) setImmediate(closeEarly, this.#stream);
+      if (!this.isComplete) answeredEarly(this.#stream);
     } catch (error) {
       this.unwritable(error);
     }
@@ -238,9 +237,22 @@ function onTrailers(this: ServerHttp2Stream, _headers: unknown, _flags: number, 
   (this as Stream)[EXCHANGE]?.trailersReceived(rawHeaders);
 }
 
-/** Answered before the request was over: the rest of it is not wanted (RFC 9113 section 8.1: RST_STREAM with NO_ERROR). */
 function onFinishEarly(this: ServerHttp2Stream): void {
-  closeEarly(this);
+  answeredEarly(this);
+}
+
+/**
+ * How long a peer that was answered before its request was over may take to end it, milliseconds. A client of Node's that gets RST_STREAM right behind
+ * the answer never shows the answer (grpc-js: INTERNAL instead of the status), so it is given the time to see it and to end the stream itself.
+ */
+const EARLY_ANSWER_GRACE_MS = 1_000;
+
+/** Answered before the request was over: the rest of it is not wanted and thrown away, at last by RST_STREAM with NO_ERROR (RFC 9113 section 8.1). */
+function answeredEarly(stream: ServerHttp2Stream): void {
+  if (stream.closed || stream.destroyed) return;
+  stream.resume();
+  const timer = setTimeout(closeEarly, EARLY_ANSWER_GRACE_MS, stream).unref();
+  stream.once('close', () => clearTimeout(timer));
 }
 
 function closeEarly(stream: ServerHttp2Stream): void {
