@@ -5,6 +5,7 @@ import { MAX_INTERIM_ANSWERS } from '../../../src/io/forward/answer.ts';
 import { bodyToFeed, FakeDownstream, type FakeDownstreamOptions } from '../../support/fake-downstream.ts';
 import { forwarderTo, outcomeOf, type permitted } from '../../support/forwarding.ts';
 import { scriptedUpstream, type ScriptedConnection } from '../../support/scripted-upstream.ts';
+import { untilStill } from '../../support/until-still.ts';
 
 type Scene = { readonly request?: Parameters<typeof permitted>[0]; readonly downstream?: FakeDownstreamOptions };
 
@@ -249,12 +250,7 @@ test('a peer that writes faster than the agent reads is held back', async () => 
     async () => {
       for (let i = 0; i < total; i++) stream.push(Buffer.alloc(65_536));
       stream.push(null);
-      let before = -1;
-      while (stream.readableLength !== before) {
-        before = stream.readableLength;
-        for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-      }
-      assert.ok(stream.readableLength > 0, 'the body waits in the listener’s stream');
+      assert.ok((await untilStill(() => stream.readableLength)) > 0, 'the body waits in the listener’s stream');
       release.resolve();
     },
   );
