@@ -12,3 +12,8 @@ export const EXIT = {
 
 /** One of the codes of the table. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** What a process of `app` ended with, as a code of the table. */
+export function exitCode(code: number): ExitCode {
+  return Object.values(EXIT).find((known) => known === code) ?? EXIT.outside;
+}

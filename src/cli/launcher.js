@@ -22,7 +22,13 @@ if (major === REQUIRED_MAJOR) {
     process.exit(3);
   }
   const child = spawn(binary, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => child.kill(signal));
+  // What is typed at a terminal reaches the command by itself; passed on it would come twice, and a second SIGINT means "at once".
+  const typed = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY ? ['SIGINT', 'SIGQUIT'] : [];
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
+    process.on(signal, () => {
+      if (!typed.includes(signal)) child.kill(signal);
+    });
+  }
   child.on('exit', (code, signal) => {
     if (signal !== null) {
       process.removeAllListeners(signal);

@@ -44,6 +44,14 @@ function createProgram(definer: Definer): Command {
   command(program, 'run', 'Run the sidecar until SIGTERM; SIGHUP reads certificates, lists and policy again.', example)
     .requiredOption('-c, --config <file>', 'configuration, YAML or JSON')
     .action(act(async ({ config }: { config: string }) => (await import('./commands/run.ts')).run(config, terminal)));
+  command(
+    program,
+    'demo',
+    'Real agents behind real sidecars, called by three identities (in a clone).',
+    'sallyport demo --once',
+  )
+    .option('--once', 'end after the table; exit 0 only if every verdict was the expected one')
+    .action(act(async ({ once }: { once?: true }) => (await import('./commands/demo.ts')).demo(once === true)));
   defineCheck(program, definer);
   defineCa(program, definer);
   defineLog(program, definer);

@@ -7,6 +7,7 @@ import { sallyport } from '../../support/cli.ts';
 
 const COMMANDS = [
   ['run'],
+  ['demo'],
   ['check'],
   ['ca'],
   ['ca', 'init'],
@@ -87,10 +88,11 @@ test('version says which Node runs it, as text and as JSON', async () => {
   });
 });
 
+async function required(file: string): Promise<string | undefined> {
+  const text = await readFile(new URL(`../../../src/cli/${file}`, import.meta.url), 'utf8');
+  return /const REQUIRED_MAJOR = (\d+);/.exec(text)?.[1];
+}
+
 test('main.ts and the launcher ask for the same Node', async () => {
-  const required = async (file: string): Promise<string | undefined> => {
-    const text = await readFile(new URL(`../../../src/cli/${file}`, import.meta.url), 'utf8');
-    return /const REQUIRED_MAJOR = (\d+);/.exec(text)?.[1];
-  };
   assert.deepEqual([await required('main.ts'), await required('pinned-node.js')], ['26', '26']);
 });
