@@ -10,60 +10,68 @@ import type { GeneralName } from './general-name.ts';
 export function breachOf(constraints: NameConstraints, below: Certificate): string | undefined {
   const names = [...(below.extensions.subjectAltName?.names ?? [])];
   if (!isEmptyName(below.subject)) names.push({ form: 'directory' });
-  for (const name of names) {
-    const wrong = breachBy(name, constraints);
+  for (const form of new Set(names.map((name) => name.form))) {
+    const bases = (list: readonly GeneralName[]): readonly GeneralName[] => list.filter((base) => base.form === form);
+    const wrong = breachOfForm(
+      form,
+      names.filter((name) => name.form === form),
+      bases(constraints.permitted),
+      bases(constraints.excluded),
+    );
     if (wrong !== undefined) return wrong;
   }
   return undefined;
 }
 
-function breachBy(name: GeneralName, { permitted, excluded }: NameConstraints): string | undefined {
-  const required = permitted.filter(({ form }) => form === name.form);
-  const forbidden = excluded.filter(({ form }) => form === name.form);
-  if (required.length === 0 && forbidden.length === 0) return undefined;
-  const matcher = matcherOf(name);
-  if (matcher === undefined) return `a name of the form ${name.form} under a constraint that is not processed`;
-  if (forbidden.some((base) => matcher(base, 'excluded'))) return `an excluded ${name.form} name`;
-  if (required.length > 0 && !required.some((base) => matcher(base, 'permitted')))
-    return `a ${name.form} name that is not permitted`;
+/** As `breachOf`, where names and subtrees are all of one form. */
+function breachOfForm(
+  form: GeneralName['form'],
+  names: readonly GeneralName[],
+  permitted: readonly GeneralName[],
+  excluded: readonly GeneralName[],
+): string | undefined {
+  if (permitted.length === 0 && excluded.length === 0) return undefined;
+  if (form !== 'uri' && form !== 'dns') return `a name of the form ${form} under a constraint that is not processed`;
+  const subject = form === 'uri' ? hostOf : lowerCase;
+  const matches = form === 'uri' ? isHostIn : isDnsIn;
+  const required = permitted.map(lowerCase);
+  const forbidden = excluded.map(lowerCase);
+  for (const name of names.map(subject)) {
+    if (name === undefined) return 'a URI without the name of a host';
+    if (forbidden.some((base) => matches(name, base) || (form === 'dns' && expandsInto(name, base))))
+      return `an excluded ${form} name`;
+    if (required.length > 0 && !required.some((base) => matches(name, base)))
+      return `a ${form} name that is not permitted`;
+  }
   return undefined;
 }
 
-type Side = 'permitted' | 'excluded';
-type Matcher = (base: GeneralName, side: Side) => boolean;
-
-function matcherOf(name: GeneralName): Matcher | undefined {
-  if (name.form === 'dns') return (base, side) => 'text' in base && matchesDns(name.text, base.text, side);
-  if (name.form !== 'uri') return undefined;
-  const host = hostOf(name.text);
-  return host === undefined ? undefined : (base) => 'text' in base && matchesHost(host, base.text);
+function lowerCase(name: GeneralName): string {
+  return 'text' in name ? name.text.toLowerCase() : '';
 }
 
 /**
  * Host of a URI in lower case; undefined where there is none or where it is an IP address: under a URI constraint such a URI is refused
  * (RFC 5280 4.2.1.10).
  */
-function hostOf(uri: string): string | undefined {
-  const authority = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(uri)?.[1];
-  const host = authority?.replace(/^.*@/, '').replace(/:\d*$/, '').toLowerCase();
+function hostOf(name: GeneralName): string | undefined {
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/.exec(lowerCase(name))?.[1];
+  const host = authority?.replace(/^.*@/, '').replace(/:\d*$/, '');
   return host === undefined || host === '' || host.includes('[') || /^[\d.]+$/.test(host) ? undefined : host;
 }
 
 /** A base with a leading dot stands for every host below it; one without for that one host. */
-function matchesHost(host: string, base: string): boolean {
-  const wanted = base.toLowerCase();
-  return wanted.startsWith('.') ? host.endsWith(wanted) && host.length > wanted.length : host === wanted;
+function isHostIn(host: string, base: string): boolean {
+  return base.startsWith('.') ? host.endsWith(base) && host.length > base.length : host === base;
 }
 
-/**
- * A base stands for the name and all names below it; the empty base for every name; one with a leading dot, which RFC 5280 does not know
- * for DNS, only for names below. A wildcard is excluded when any name it stands for is.
- */
-function matchesDns(name: string, base: string, side: Side): boolean {
-  const wanted = base.toLowerCase();
-  const below = wanted === '' || wanted.startsWith('.') ? wanted : `.${wanted}`;
-  const given = name.toLowerCase();
-  const inside = given === wanted || given.endsWith(below);
-  if (inside || side === 'permitted' || !given.startsWith('*.')) return inside;
-  return below.endsWith(given.slice(1));
+/** A base stands for the name and all names below it; the empty one for every name; one with a leading dot, which RFC 5280 does not know for DNS, only for names below. */
+function isDnsIn(name: string, base: string): boolean {
+  if (base === '' || base.startsWith('.')) return name.endsWith(base);
+  return name.endsWith(base) && (name.length === base.length || name.at(-base.length - 1) === '.');
+}
+
+/** True where `name` is a wildcard and the base is one of the names it stands for. */
+function expandsInto(name: string, base: string): boolean {
+  return name.startsWith('*.') && base.endsWith(name.slice(1));
 }

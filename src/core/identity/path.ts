@@ -15,8 +15,8 @@ import { signerFault, signerPurposeFault } from './svid-rules.ts';
 /** Certificates in a path, leaf and anchor included. */
 export const MAX_PATH_LENGTH = 8;
 
-/** Signatures that are checked for one peer, whatever it sends. A path of full length takes seven. */
-const MAX_SIGNATURE_CHECKS = 32;
+/** Signatures that are checked for one peer, whatever it sends: on P-521, the slowest curve, some 30 ms. A path of full length takes seven. */
+const MAX_SIGNATURE_CHECKS = 16;
 
 /** A CA certificate of a trust bundle with its key ready. */
 export type Anchor = { readonly certificate: Certificate; readonly key: PublicKey };
@@ -41,7 +41,12 @@ export type Path = readonly Certificate[];
 type Candidate = { readonly certificate: Certificate; readonly anchor: Anchor | undefined };
 
 /** What a search has used up, and the most telling reason it met for not getting further. */
-type Search = { checksLeft: number; telling: { readonly weight: number; readonly fault: Fault } | undefined };
+type Search = {
+  checksLeft: number;
+  telling: { readonly weight: number; readonly fault: Fault } | undefined;
+  /** Keys of presented certificates: to take one in costs as much as to check a signature with it. */
+  readonly keys: Map<Certificate, Result<PublicKey, Fault>>;
+};
 
 /**
  * Looks for a path from the leaf to an anchor on which every certificate passes (RFC 5280 section 6): depth first, anchors before presented
@@ -52,7 +57,7 @@ export function findPath(leaf: Certificate, context: PathContext): Result<Path, 
   if (wrong !== undefined) return err(wrong);
   const key = importPublicKey(leaf.spki);
   if (!key.ok) return key;
-  const search: Search = { checksLeft: MAX_SIGNATURE_CHECKS, telling: undefined };
+  const search: Search = { checksLeft: MAX_SIGNATURE_CHECKS, telling: undefined, keys: new Map() };
   const path = extend([leaf], leaf, context, search);
   if (path !== undefined) return ok(path);
   return err(search.telling?.fault ?? fault('peer_chain_untrusted', 'no path was found within bounds'));
@@ -61,13 +66,16 @@ export function findPath(leaf: Certificate, context: PathContext): Result<Path, 
 /** Continues `path`, whose last certificate is `child`, up to an anchor. */
 function extend(path: Path, child: Certificate, context: PathContext, search: Search): Path | undefined {
   const candidates = path.length < MAX_PATH_LENGTH ? candidatesFor(path, child, context) : [];
-  if (candidates.length === 0) note(search, path.length * 2 - 1, untrusted(path, child));
-  for (const { certificate, anchor } of candidates) {
+  if (candidates.length === 0) note(search, path.length * 2 - 1, () => untrusted(path, child));
+  for (const candidate of candidates) {
     if (search.checksLeft === 0) return undefined;
     search.checksLeft -= 1;
-    if (!isSound(path, child, { certificate, anchor }, context, search)) continue;
-    const longer = [...path, certificate];
-    const found = anchor === undefined ? extend(longer, certificate, context, search) : longer;
+    if (!isSound(path, child, candidate, context, search)) continue;
+    const longer = [...path, candidate.certificate];
+    const found =
+      candidate.anchor === undefined
+        ? extend(longer, candidate.certificate, context, search)
+        : complete(longer, search);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -75,13 +83,23 @@ function extend(path: Path, child: Certificate, context: PathContext, search: Se
 
 /** Certificates that `child` names as its issuer and that are not in the path yet. */
 function candidatesFor(path: Path, child: Certificate, context: PathContext): readonly Candidate[] {
+  const presented = context.presented.filter((certificate) => !path.includes(certificate));
   const all: readonly Candidate[] = [
     ...context.anchors.map((anchor) => ({ certificate: anchor.certificate, anchor })),
-    ...context.presented.map((certificate) => ({ certificate, anchor: undefined })),
+    ...presented.map((certificate) => ({ certificate, anchor: undefined })),
   ];
-  return all.filter(
-    ({ certificate }) => mayIssue(certificate, child) && !path.some((one) => equalBytes(one.der, certificate.der)),
-  );
+  return all.filter(({ certificate }) => mayIssue(certificate, child));
+}
+
+/** Constraints are compared last, on a path that reached an anchor: only then did somebody trusted write what they cost. */
+function complete(path: Path, search: Search): Path | undefined {
+  for (const [index, issuer] of path.entries()) {
+    const wrong = nameConstraintFault(path.slice(0, index), issuer);
+    if (wrong === undefined) continue;
+    note(search, path.length * 2, () => wrong);
+    return undefined;
+  }
+  return path;
 }
 
 /** Name chaining, and key identifiers where both are there (RFC 5280 6.1.3 a 4, 4.2.1.1). */
@@ -94,15 +112,21 @@ function mayIssue(issuer: Certificate, child: Certificate): boolean {
 
 function isSound(path: Path, child: Certificate, candidate: Candidate, context: PathContext, search: Search): boolean {
   const { certificate, anchor } = candidate;
-  const key = anchor === undefined ? importPublicKey(certificate.spki) : ok(anchor.key);
+  const key = anchor === undefined ? keyOf(certificate, search) : ok(anchor.key);
   const unsigned = key.ok ? signatureFault(child, key.value) : key.error;
-  if (unsigned !== undefined) note(search, path.length * 2, unsigned);
+  if (unsigned !== undefined) note(search, path.length * 2, () => unsigned);
   const wrong = unsigned === undefined ? issuerFault(path, candidate, context) : undefined;
-  if (wrong !== undefined) note(search, path.length * 2 + 1, wrong);
+  if (wrong !== undefined) note(search, path.length * 2 + 1, () => wrong);
   return unsigned === undefined && wrong === undefined;
 }
 
-/** Everything about an issuer beside its signature. */
+function keyOf(certificate: Certificate, { keys }: Search): Result<PublicKey, Fault> {
+  const key = keys.get(certificate) ?? importPublicKey(certificate.spki);
+  keys.set(certificate, key);
+  return key;
+}
+
+/** Everything about an issuer beside its signature and its name constraints. */
 function issuerFault(path: Path, { certificate, anchor }: Candidate, context: PathContext): Fault | undefined {
   const who = anchor === undefined ? 'issuer' : 'trust anchor';
   return (
@@ -110,7 +134,6 @@ function issuerFault(path: Path, { certificate, anchor }: Candidate, context: Pa
     signerFault(certificate, { trustDomain: context.trustDomain, anchor: anchor !== undefined }) ??
     signerPurposeFault(certificate, context.purpose) ??
     pathLengthFault(path, certificate) ??
-    nameConstraintFault(path, certificate) ??
     (anchor === undefined ? signatureAlgorithmFault(certificate, who) : undefined)
   );
 }
@@ -145,10 +168,10 @@ function pathLengthFault(path: Path, issuer: Certificate): Fault | undefined {
 }
 
 /** RFC 5280 6.1.3 b and c: constraints bind everything below but self-issued intermediates. */
-function nameConstraintFault(path: Path, issuer: Certificate): Fault | undefined {
+function nameConstraintFault(below: Path, issuer: Certificate): Fault | undefined {
   const constraints = issuer.extensions.nameConstraints;
   if (constraints === undefined) return undefined;
-  for (const [index, certificate] of path.entries()) {
+  for (const [index, certificate] of below.entries()) {
     const breach = index > 0 && isSelfIssued(certificate) ? undefined : breachOf(constraints, certificate);
     if (breach !== undefined) return fault('peer_name_constraint_violated', `${breach}, by ${nameOf(issuer)}`);
   }
@@ -165,9 +188,9 @@ function untrusted(path: Path, child: Certificate): Fault {
   return fault('peer_chain_untrusted', `no CA certificate or anchor for the issuer ${shortName(child.issuer)}`);
 }
 
-/** The reason from furthest up the path is the one to report. */
-function note(search: Search, weight: number, found: Fault): void {
-  if (search.telling === undefined || weight > search.telling.weight) search.telling = { weight, fault: found };
+/** The reason from furthest up the path is the one to report. It is worded only when it is. */
+function note(search: Search, weight: number, reason: () => Fault): void {
+  if (search.telling === undefined || weight > search.telling.weight) search.telling = { weight, fault: reason() };
 }
 
 function nameOf(certificate: Certificate): string {

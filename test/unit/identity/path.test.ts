@@ -263,12 +263,12 @@ test('many ways that all lead nowhere cost a bounded number of signature checks'
   assert.equal(codeOf(judge([leaf, ...maze], trust)), 'peer_chain_untrusted');
 });
 
-test('a way out behind more than 32 wrong ones is not found: work is bounded before it is complete', () => {
+test('a way out behind more than 16 wrong ones is not found: work is bounded before it is complete', () => {
   const shared = createKeyPair();
-  const decoys = Array.from({ length: 40 }, () => createAuthority());
+  const decoys = Array.from({ length: 16 }, () => createAuthority());
   const right = createAuthority({ keys: shared });
   const leaf = right.issue({ keys, authorityKeyId: null });
-  assert.equal(codeOf(judge(leaf.chain, trustIn([...decoys.slice(0, 20), right]))), 'identified');
+  assert.equal(codeOf(judge(leaf.chain, trustIn([...decoys.slice(1), right]))), 'identified');
   assert.notEqual(codeOf(judge(leaf.chain, trustIn([...decoys, right]))), 'identified');
   assert.equal(codeOf(judge(right.issue({ keys }).chain, trustIn([...decoys, right]))), 'identified');
 });
