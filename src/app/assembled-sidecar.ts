@@ -97,7 +97,9 @@ export class Sidecar {
 
   /** Reads certificates, trust, revocation lists and policy again, and opens renamed journal files anew (SIGHUP). */
   async reload(): Promise<void> {
-    await Promise.all([this.#identity.reload(), this.#policy.reload(), this.#journal.reopen()]);
+    const [reopened] = await Promise.all([this.#journal.reopen(), this.#identity.reload(), this.#policy.reload()]);
+    if (reopened) this.#observer.sourceChanged('journal');
+    else this.#observer.source('journal', ['a journal file could not be opened anew; the old one stays in use']);
   }
 
   /** Drains: accepts no more, lets requests finish within `graceMs`, writes every record, then ends. Resolves with the number of records lost. */

@@ -18,8 +18,11 @@ export const UNRESERVED = classOf(`${ALPHANUMERIC}-._~`);
 /** RFC 3986 section 3.3: pchar without pct-encoded. */
 export const PCHAR = classOf(`${ALPHANUMERIC}-._~!$&'()*+,;=:@`);
 
-/** RFC 3986 section 3.4: what a query may hold besides pct-encoded. */
-export const QUERY = classOf(`${ALPHANUMERIC}-._~!$&'()*+,;=:@/?`);
+/**
+ * What a query may hold besides pct-encoded: RFC 3986 section 3.4, and the six marks that browsers and common HTTP clients send as they are (WHATWG URL,
+ * "query percent-encode set", leaves them alone), such as the brackets of `tag[]=a`. No reader takes them for something else.
+ */
+export const QUERY = classOf(`${ALPHANUMERIC}-._~!$&'()*+,;=:@/?[]{}|^`);
 
 /** RFC 9110 section 5.6.2: tchar. */
 const TOKEN = classOf(`${ALPHANUMERIC}!#$%&'*+-.^_\`|~`);

@@ -101,8 +101,8 @@ export class WebSocketTunnel implements Tunnel {
       request.authority,
       'connection',
       'Upgrade',
-      'upgrade',
-      'websocket',
+      // The canonical handshake carries `upgrade: websocket` itself; a second one would be read as a list.
+      ...(firstHeader(request.headers, 'upgrade') === undefined ? ['upgrade', 'websocket'] : []),
       ...request.headers,
     ]);
     return outgoing;

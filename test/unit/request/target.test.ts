@@ -54,20 +54,12 @@ describe('RFC 9110 4.2.4, Envoy CVE-2021-32779, Istio CVE-2021-39156: a fragment
 });
 
 describe('RFC 3986 3.4: raw bytes in a query', () => {
-  for (const target of [
-    '/?a b',
-    '/?a"',
-    '/?<a>',
-    '/?a\\b',
-    '/?a^b',
-    '/?a`b',
-    '/?{a}',
-    '/?a|b',
-    '/?a[]=1',
-    '/?\u00e9',
-    '/?a\0',
-    '/?a\r\n',
-  ]) {
+  for (const target of ['/?a^b', '/?{a}', '/?a|b', '/?tag[]=1&tag[]=2']) {
+    test(`WHATWG URL: ${JSON.stringify(target)} is sent raw by common clients and passed on as it is`, () => {
+      assert.equal(accepted(http1({ target })).target, target);
+    });
+  }
+  for (const target of ['/?a b', '/?a"', '/?<a>', '/?a\\b', '/?a`b', '/?\u00e9', '/?a\0', '/?a\r\n']) {
     test(`${JSON.stringify(target)} must be percent-encoded`, () => {
       assert.equal(refusal(http1({ target })), 'target_invalid');
     });
