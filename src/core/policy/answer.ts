@@ -39,14 +39,14 @@ function parseAnswer(text: string): Answer {
     if (typeof first !== 'object' || first === null || !('result' in first))
       return invalid('the result set has no result');
     return { kind: 'defined', value: first.result };
-  } catch {
-    return invalid('the result is no JSON');
+  } catch (problem) {
+    return invalid(problem instanceof RangeError ? problem.message : 'the result is no JSON');
   }
 }
 
 /** `1e999` is a number in Rego and would be Infinity here. */
 function refuseInfinite(_key: string, value: unknown): unknown {
-  if (value === Infinity || value === -Infinity) throw new RangeError('number out of range');
+  if (value === Infinity || value === -Infinity) throw new RangeError('a number of the result is out of range');
   return value;
 }
 

@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import fc from 'fast-check';
+
+import { EvaluationHalt } from '../../../src/core/policy/abort.ts';
+import { BuiltinError } from '../../../src/core/policy/builtin.ts';
+import type { Builtin, BuiltinContext } from '../../../src/core/policy/builtin.ts';
+import { formatFloat } from '../../../src/core/policy/builtins/go-float.ts';
+import { HOST_BUILTINS } from '../../../src/core/policy/builtins/table.ts';
+import { parseTerm } from '../../../src/core/policy/term-text.ts';
+import { arr, num, str } from '../../../src/core/policy/term.ts';
+import type { Term } from '../../../src/core/policy/term.ts';
+import { ENTRYPOINT, loadRules } from '../../support/policy-host.ts';
+
+const FREE: BuiltinContext = { nowNs: () => '1', charge: () => undefined };
+
+function call(name: string, args: readonly Term[], context = FREE): Term {
+  const builtin = HOST_BUILTINS.get(name);
+  assert.ok(builtin !== undefined, name);
+  return builtin.call(args, context);
+}
+
+function sprintf(format: string, ...args: Term[]): string {
+  const text = call('sprintf', [str(format), arr(args)]);
+  assert.ok(text.kind === 'string');
+  return text.value;
+}
+
+test('no built-in reaches the network or this machine', () => {
+  const names = [...HOST_BUILTINS.keys()];
+  assert.deepEqual(
+    names.filter((name) => /http|lookup|runtime|jwt|rand|aws/.test(name)),
+    [],
+  );
+  assert.deepEqual(
+    names.filter((name) => HOST_BUILTINS.get(name)?.nondeterministic),
+    ['time.now_ns'],
+  );
+});
+
+test('every built-in answers the wrong kind of operand with an error, whatever it is given', () => {
+  const values = fc.constantFrom(
+    'null',
+    'true',
+    '5',
+    '1.5',
+    '"x"',
+    '[]',
+    '["a", 1]',
+    '{}',
+    '{"a": [1]}',
+    'set()',
+    '{1, "b"}',
+    '-1',
+    '1e400',
+  );
+  const names = fc.constantFrom(...HOST_BUILTINS.keys());
+  fc.assert(
+    fc.property(names, fc.array(values, { minLength: 4, maxLength: 4 }), (name, texts) => {
+      const builtin = HOST_BUILTINS.get(name) as Builtin;
+      try {
+        builtin.call(texts.slice(0, builtin.arity).map(parseTerm), FREE);
+      } catch (problem) {
+        assert.ok(problem instanceof BuiltinError, `${name}(${texts.join()}): ${String(problem)}`);
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('sprintf never throws anything but an error of its own, for any format', () => {
+  const formats = fc.string({
+    unit: fc.constantFrom(
+      '%',
+      'd',
+      's',
+      'v',
+      'x',
+      'q',
+      'f',
+      'e',
+      'g',
+      'c',
+      'T',
+      '5',
+      '0',
+      '-',
+      '+',
+      '#',
+      ' ',
+      '.',
+      '*',
+      '[',
+      '\u00e9',
+    ),
+  });
+  const operands = fc.constantFrom(
+    num(5),
+    num('-12345678901234567890'),
+    num('2.5'),
+    str('\u2603"'),
+    arr([num(1)]),
+    num('1e400'),
+  );
+  fc.assert(
+    fc.property(formats, fc.array(operands, { maxLength: 3 }), (format, args) => {
+      try {
+        sprintf(format, ...args);
+      } catch (problem) {
+        assert.ok(problem instanceof BuiltinError, `${format}: ${String(problem)}`);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('what sprintf does not do as Go does is an error with the reason, never another text', () => {
+  const unsupported: readonly (readonly [string, Term])[] = [
+    ['%*d', num(1)],
+    ['%[1]d', num(1)],
+    ['%x', num('1.5')],
+    ['%b', num('1.5')],
+    ['%#g', num('1.5')],
+    ['%U', num(65)],
+    ['%q', num(65)],
+    ['%p', num('12345678901234567890123')],
+    ['%w', num('12345678901234567890123')],
+    ['%10001d', num(1)],
+    ['%.10001d', num(1)],
+    ['%.1001f', num('1.5')],
+  ];
+  for (const [format, operand] of unsupported) assert.throws(() => sprintf(format, operand), BuiltinError, format);
+});
+
+test('sprintf: floats are formatted by exact decimal arithmetic, halves to even', () => {
+  assert.equal(sprintf('%.0f %.0f %.0f %.1f', num('0.5'), num('1.5'), num('2.5'), num('0.25')), '0 2 2 0.2');
+  assert.equal(sprintf('%.3f', num('1.0005')), '1.000');
+  assert.equal(sprintf('%.20f', num('0.1')), '0.10000000000000000555');
+  assert.equal(sprintf('%.1f', num('9.96')), '10.0');
+  assert.equal(sprintf('%.0e', num('9.5')), '1e+01');
+});
+
+test('sprintf: %e and %f with many digits agree with each other and read back as the same number', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
+      fc.integer({ min: 17, max: 40 }),
+      (value, precision) => {
+        assert.equal(Number(formatFloat(value, 'e', precision)), value);
+        assert.equal(Number(formatFloat(value, 'g', precision)), value);
+        assert.equal(Number(formatFloat(value, 'g', undefined)), value);
+        assert.equal(Number(formatFloat(value, 'f', undefined)), value);
+      },
+    ),
+  );
+});
+
+test('sprintf: rounding is to the nearest: no other decimal of that length is nearer', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 10 ** 9 }), fc.integer({ min: 0, max: 6 }), (thousandths, precision) => {
+      const value = thousandths / 1024;
+      const text = formatFloat(value, 'f', precision);
+      assert.equal(text.split('.')[1]?.length ?? 0, precision);
+      assert.ok(Math.abs(Number(text) - value) <= 0.5 * 10 ** -precision + value * 2 ** -52);
+    }),
+  );
+});
+
+test('text that is no UTF-8 cannot come out of a decoder', () => {
+  for (const [name, text] of [
+    ['hex.decode', 'ff'],
+    ['urlquery.decode', '%ff'],
+    ['urlquery.decode_object', 'a=%c3'],
+    ['hex.decode', 'eda080'],
+  ] as const) {
+    assert.throws(() => call(name, [str(text)]), /no UTF-8/, name);
+  }
+  assert.deepEqual(call('hex.decode', [str('efbbbf61')]), str('\ufeffa'));
+});
+
+test('hmac.equal compares whole texts', () => {
+  assert.deepEqual(call('crypto.hmac.equal', [str('aa'), str('aa')]), { kind: 'boolean', value: true });
+  assert.deepEqual(call('crypto.hmac.equal', [str('aa'), str('ab')]), { kind: 'boolean', value: false });
+  assert.deepEqual(call('crypto.hmac.equal', [str('aa'), str('aaa')]), { kind: 'boolean', value: false });
+});
+
+test('the zone of this machine is no zone, and offsets and wrong case are none either', () => {
+  for (const zone of ['Local', '+01:00', 'europe/berlin', 'Europe/Nowhere', '../etc/passwd', 'UTC0 ', '']) {
+    const ask = (): Term => call('time.clock', [arr([num(0), str(zone)])]);
+    if (zone === '') assert.deepEqual(ask(), arr([num(0), num(0), num(0)]));
+    else assert.throws(ask, /unknown time zone/, zone);
+  }
+});
+
+/** A context that ends the evaluation after so many steps. */
+function limited(steps: number): BuiltinContext {
+  let left = steps;
+  const charge = (price: number): void => {
+    left -= price;
+    if (left < 0) throw new EvaluationHalt('policy_budget_exceeded', 'the step budget is spent');
+  };
+  return { nowNs: () => '1', charge };
+}
+
+function numbers(count: number): Term {
+  return arr(Array.from({ length: count }, (_, i) => num(i)));
+}
+
+test('work that grows with its operands is charged before it is done', () => {
+  const texts = arr(Array.from({ length: 3000 }, () => str('a'.repeat(20))));
+  const tooMuch: readonly (readonly [string, readonly Term[]])[] = [
+    ['strings.any_prefix_match', [texts, texts]],
+    ['strings.any_suffix_match', [texts, texts]],
+    ['indexof_n', [str('a'.repeat(100_000)), str('a'.repeat(50_000))]],
+    [
+      'object.subset',
+      [
+        { kind: 'set', items: Array.from({ length: 2000 }, (_, i) => num(i)) },
+        { kind: 'set', items: [num(-1), num(-2)] },
+      ],
+    ],
+    ['object.subset', [numbers(2000), arr([num(1999), num(1)])]],
+    ['sprintf', [str('%10000d'.repeat(1000)), numbers(1000)]],
+  ];
+  for (const [name, args] of tooMuch) assert.throws(() => call(name, args, limited(5_000_000)), EvaluationHalt, name);
+});
+
+test('operands and results have a largest size, and every character is paid for', async () => {
+  const policy = await loadRules('d := count(hex.encode(input.text))', {
+    budget: 2 ** 31 - 1,
+    memoryBytes: 32 << 20,
+    inputBytes: 2 << 20,
+  });
+  const steps = (length: number): number => policy.query(ENTRYPOINT, { text: 'x'.repeat(length) }).steps;
+  assert.ok(steps(10_000) - steps(0) >= 10_000 * 3 * 400);
+  const tooLarge = policy.query(ENTRYPOINT, { text: 'x'.repeat(600_000) });
+  assert.ok(tooLarge.kind === 'failed');
+  assert.equal(tooLarge.fault.code, 'policy_memory_exceeded');
+  assert.ok(policy.query(ENTRYPOINT, { text: 'x' }).kind === 'defined');
+});
+
+test('notes of failed built-ins are bounded', async () => {
+  const policy = await loadRules('d := [x | some i in numbers.range(1, 100); x := hex.decode(sprintf("z%d", [i]))]');
+  const evaluation = policy.query(ENTRYPOINT, {});
+  assert.ok(evaluation.kind === 'defined');
+  assert.deepEqual([evaluation.value, evaluation.builtinErrors?.length], [[], 8]);
+});
