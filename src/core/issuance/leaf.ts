@@ -64,15 +64,31 @@ export async function issueLeaf(
   });
 }
 
-function refusalOf(authority: Authority, { id, ttlMs }: LeafRequest, now: number): string | undefined {
+function refusalOf(authority: Authority, request: LeafRequest, now: number): string | undefined {
+  const { id, ttlMs, ipAddresses = [] } = request;
   const parsed = parseSpiffeId(id);
   if (!parsed.ok) return parsed.error.detail;
   const { trustDomain, path } = parsed.value;
   if (trustDomain !== authority.trustDomain)
     return `the ID is of ${trustDomain}, the authority of ${authority.trustDomain}`;
   if (path === '') return 'an ID without path names a trust domain, not a workload';
+  const noAddress = ipAddresses.find((address) => ipAddress(address) === undefined);
+  if (noAddress !== undefined) return `${JSON.stringify(noAddress)} is no IP address`;
   const lastMs = authority.certificate.notAfter.getTime();
   return now + ttlMs > lastMs ? `the authority itself ends at ${new Date(lastMs).toISOString()}` : undefined;
+}
+
+/** Four plain decimal numbers, or the canonical text (RFC 5952) of what RFC 4291 2.2 allows, without a zone; undefined for anything else. */
+function ipAddress(text: string): string | undefined {
+  if (text.includes(':')) {
+    // The library writes `::ffff:1.2.3.4` wrongly; the canonical text has no dots.
+    const url = /^[0-9A-Fa-f:.]+$/.test(text) ? URL.parse(`http://[${text}]/`) : null;
+    return url === null ? undefined : url.hostname.slice(1, -1);
+  }
+  const numbers = text.split('.');
+  const isAddress =
+    numbers.length === 4 && numbers.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
+  return isAddress ? text : undefined;
 }
 
 async function buildLeaf(
@@ -102,7 +118,7 @@ async function buildLeaf(
         [
           { type: 'url' as const, value: id },
           ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
-          ...ipAddresses.map((value) => ({ type: 'ip' as const, value })),
+          ...ipAddresses.map((value) => ({ type: 'ip' as const, value: ipAddress(value) ?? value })),
         ],
         true,
       ),

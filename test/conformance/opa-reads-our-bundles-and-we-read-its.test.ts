@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+import { bundleFromFiles, readBundle } from '../../src/core/bundle/bundle.ts';
+import { writeBundle } from '../../src/core/bundle/write-bundle.ts';
+import { tempFolder, writeFiles } from '../support/temp-folder.ts';
+
+import type { TestContext } from 'node:test';
+import type { Bundle } from '../../src/core/bundle/bundle.ts';
+
+const run = promisify(execFile);
+const opa = join(homedir(), 'go/bin/opa');
+const there = await access(opa).then(
+  () => true,
+  () => false,
+);
+const needsOpa = { skip: there ? false : 'this machine has no opa command' };
+
+const POLICY = 'package a\n\nallow := data.x.n == input.n\n';
+const LONG = `${'long-folder-name-'.repeat(8)}ü`;
+
+async function source(context: TestContext): Promise<string> {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, {
+    'src/a.rego': POLICY,
+    'src/x/data.json': '{"n":12345678901234567890,"f":1.10,"e":1e3}',
+    [`src/${LONG}/data.yaml`]: 'deep: [1, true, null, text]\n',
+    'src/.manifest':
+      '{"revision":"r1","roots":["a","x","long-folder-name-long-folder-name-long-folder-name-long-folder-name-long-folder-name-long-folder-name-long-folder-name-long-folder-name-ü"]}',
+  });
+  return folder;
+}
+
+function sound(bundle: ReturnType<typeof readBundle>): Bundle {
+  return bundle.ok ? bundle.value : assert.fail(`${bundle.error.code}: ${bundle.error.detail}`);
+}
+
+for (const target of ['rego', 'plan', 'wasm']) {
+  test(
+    `a bundle that opa builds for ${target} is read: revision, roots, data with every digit`,
+    needsOpa,
+    async (context) => {
+      const folder = await source(context);
+      await run(opa, ['build', '-t', target, '-e', 'a/allow', '-b', 'src', '-o', 'b.tar.gz'], { cwd: folder });
+      const bundle = sound(readBundle(await readFile(join(folder, 'b.tar.gz'))));
+      assert.equal(bundle.revision, 'r1');
+      assert.deepEqual([...bundle.manifest.roots].sort(), ['a', LONG, 'x']);
+      assert.match(bundle.dataJson, /"n":12345678901234567890/);
+      assert.deepEqual((JSON.parse(bundle.dataJson) as Record<string, unknown>)[LONG], {
+        deep: [1, true, null, 'text'],
+      });
+      assert.equal(bundle.module === undefined, target !== 'wasm');
+      if (target === 'wasm') assert.deepEqual(bundle.module?.entrypoints, ['a/allow']);
+    },
+  );
+}
+
+test('a bundle that we write is evaluated by opa as it was meant', needsOpa, async (context) => {
+  const folder = await source(context);
+  const archive = writeBundle({
+    manifestJson: '{"revision":"r2","roots":[""]}',
+    dataJson: '{"x":{"n":12345678901234567890}}',
+    files: new Map([[`${LONG}/a.rego`, Buffer.from(POLICY)]]),
+  });
+  await writeFile(join(folder, 'ours.tar.gz'), archive);
+  await writeFile(join(folder, 'input.json'), '{"n":12345678901234567890}');
+  const { stdout } = await run(opa, ['eval', '-b', 'ours.tar.gz', '-i', 'input.json', '-f', 'raw', 'data.a.allow'], {
+    cwd: folder,
+  });
+  assert.equal(stdout.trim(), 'true');
+});
+
+test('opa and we agree on the data of a folder', needsOpa, async (context) => {
+  const folder = await source(context);
+  const paths = ['a.rego', 'x/data.json', `${LONG}/data.yaml`, '.manifest'];
+  const files = new Map(
+    await Promise.all(paths.map(async (path) => [path, await readFile(join(folder, 'src', path))] as const)),
+  );
+  const { stdout } = await run(opa, ['eval', '-b', 'src', '-f', 'raw', 'data'], { cwd: folder });
+  const { a: _rules, ...theirs } = JSON.parse(stdout) as Record<string, unknown>;
+  assert.deepEqual(theirs, JSON.parse(sound(bundleFromFiles(files)).dataJson));
+});
