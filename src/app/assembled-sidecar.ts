@@ -18,9 +18,6 @@ import { createRandom, systemClock } from './system.ts';
 /** Peers whose verdicts are remembered between connections. */
 const REMEMBERED_PEERS = 1_024;
 
-/** How often open connections are judged again although nothing changed: a revocation list may have gone stale meanwhile. */
-const RECHECK_MS = 30_000;
-
 /** Least time for writing what is queued when the process ends, milliseconds. */
 const JOURNAL_GRACE_MS = 2_000;
 
@@ -52,7 +49,6 @@ export class Sidecar {
   readonly #policy: PolicyFollower;
   readonly #verdicts: VerdictCache;
   #ports: readonly InboundPort[] = [];
-  #recheck: NodeJS.Timeout | undefined;
   #draining = false;
 
   constructor(config: Config, observer: SidecarObserver) {
@@ -91,7 +87,6 @@ export class Sidecar {
     const bound = await Promise.allSettled(this.#ports.map((port) => port.start()));
     const failed = bound.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
     if (failed.length > 0) return this.#giveUp(failed, 'outside');
-    this.#recheck = setInterval(() => this.#recheckAll(), RECHECK_MS);
     return bound.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   }
 
@@ -106,7 +101,6 @@ export class Sidecar {
   async stop(graceMs: number): Promise<number> {
     this.#draining = true;
     const started = systemClock.monotonicMs();
-    clearInterval(this.#recheck);
     this.#identity.stop();
     this.#policy.stop();
     await Promise.all(this.#ports.map((port) => port.stop(graceMs)));
@@ -199,10 +193,6 @@ export class Sidecar {
     this.#observer.log.info({ bundles, entrypoint, digest, reads }, 'policy revision active');
     this.#observer.policyChanged(bundles);
     for (const port of this.#ports) port.gate.rejudge();
-  }
-
-  #recheckAll(): void {
-    for (const port of this.#ports) void port.recheck();
   }
 
   #journalObstacle(): string | undefined {

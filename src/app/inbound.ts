@@ -53,11 +53,6 @@ export class InboundPort {
     return this.#listener.reload(this.#settings(identity));
   }
 
-  /** Judges all open connections again: time has passed, and with it perhaps a revocation list. */
-  recheck(): Promise<void> {
-    return this.#listener.recheck();
-  }
-
   /** Stops accepting, lets requests finish, then ends the agent's side. */
   async stop(deadlineMs: number): Promise<void> {
     await this.#listener.stop(deadlineMs);

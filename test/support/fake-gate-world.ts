@@ -8,7 +8,7 @@ import type { Evaluation, InputNeeds, Policy } from '../../src/core/model/policy
 import type { PolicyInput } from '../../src/core/model/policy-input.ts';
 import type { DecisionRecord } from '../../src/core/model/record.ts';
 import { createRecorder } from '../../src/core/record/recorder.ts';
-import { FakeExchange, fakePeer, FakeRawExchange } from './fake-exchange.ts';
+import { fakePeer, type FakeExchange, type FakeRawExchange } from './fake-exchange.ts';
 
 /** A policy that answers as told and remembers what it was asked. */
 export class FakePolicy implements Policy {

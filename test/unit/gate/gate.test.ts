@@ -16,6 +16,24 @@ import { FakeGateWorld, FakeJournal, FakePolicy } from '../../support/fake-gate-
 const JSON_POST = ['Content-Type', 'application/json', 'Content-Length', '9'];
 const PRESENTED = { chain: [], authorized: true, authorizationError: undefined };
 
+/** A policy whose evaluation ends like this. */
+function failing(evaluation: Evaluation): FakePolicy {
+  return new FakePolicy(undefined).answering(() => evaluation);
+}
+
+/** A POST with a JSON body of nine bytes. */
+function post(body: string): FakeExchange {
+  return new FakeExchange(http1Head('POST', '/', JSON_POST), { body });
+}
+
+/** A gRPC stream that was allowed and is still open. */
+function open(world: FakeGateWorld): FakeExchange {
+  const exchange = new FakeExchange(grpcHead('/a.B/Watch'));
+  world.forwarder.hold = true;
+  world.gate.exchange(exchange);
+  return exchange;
+}
+
 describe('an allowed request', () => {
   test('is forwarded by permit and recorded once', () => {
     const world = new FakeGateWorld();
@@ -60,12 +78,12 @@ describe('an allowed request', () => {
     const request = world.forwarder.permits[0]?.request;
     assert.deepEqual(request?.headers.slice(-2), ['x-user', 'ann']);
     assert.deepEqual(request?.responseHeadersToAdd, ['x-gate', 'yes']);
-    assert.deepEqual((world.journal.records[0]?.result as { headers: unknown }).headers, { 'x-user': 'ann' });
+    const result = world.journal.records[0]?.result as { headers: unknown } | undefined;
+    assert.deepEqual(result?.headers, { 'x-user': 'ann' });
   });
 });
 
 describe('fault table: what is refused, with which code, and nothing is forwarded', () => {
-  const failing = (evaluation: Evaluation): FakePolicy => new FakePolicy(undefined).answering(() => evaluation);
   const rows: readonly (readonly [string, FakePolicy | undefined, FakeExchange, string, number])[] = [
     ['the policy says no', new FakePolicy(false), new FakeExchange(http1Head('GET', '/')), 'policy_denied', 403],
     [
@@ -186,8 +204,6 @@ describe('fault table: what is refused, with which code, and nothing is forwarde
 });
 
 describe('bodies', () => {
-  const post = (body: string): FakeExchange => new FakeExchange(http1Head('POST', '/', JSON_POST), { body });
-
   test('are not touched when the policy does not read them', () => {
     const world = new FakeGateWorld();
     const exchange = post('{"a":1}  ');
@@ -392,13 +408,6 @@ describe('identity', () => {
 });
 
 describe('promise 6: a new policy revision re-judges what is open', () => {
-  function open(world: FakeGateWorld): FakeExchange {
-    const exchange = new FakeExchange(grpcHead('/a.B/Watch'));
-    world.forwarder.hold = true;
-    world.gate.exchange(exchange);
-    return exchange;
-  }
-
   test('an open stream that it denies is cut, with one record that says so', () => {
     const world = new FakeGateWorld();
     const exchange = open(world);

@@ -22,10 +22,10 @@ test('promise 1: what the gate minted is genuine', () => {
 test('promise 1: a look-alike is not', () => {
   const real = Permit.mint('d' as DecisionId, CONNECTION, undefined);
   for (const fake of [
-    { ...real },
+    Object.assign({}, real),
     Object.create(Permit.prototype),
     Object.create(real),
-    structuredClone({ ...real }),
+    structuredClone(Object.assign({}, real)),
     null,
     undefined,
     1,

@@ -12,6 +12,12 @@ const ID = '11111111-2222-4333-8444-555555555555' as DecisionId;
 const CODES = Object.keys(FAULTS) as FaultCode[];
 const ANSWERED = CODES.filter((code) => FAULTS[code].http !== 0);
 
+/** `grpc-status` of a denial for which the policy chose an HTTP status. */
+function grpcStatusFor(http: number): string | undefined {
+  const denial = { status: http, headers: [], body: undefined };
+  return firstHeader(refusalAnswer(fault('policy_denied', ''), 'grpc', ID, denial).headers, 'grpc-status');
+}
+
 describe('a refusal over HTTP', () => {
   for (const code of ANSWERED) {
     test(`${code}: status ${FAULTS[code].http} from the table, problem details and nothing more`, () => {
@@ -89,12 +95,7 @@ describe('a refusal over gRPC', () => {
   }
 
   test('gRPC "HTTP to gRPC Status Code Mapping": the status that a policy chose', () => {
-    const status = (http: number): string | undefined =>
-      firstHeader(
-        refusalAnswer(fault('policy_denied', ''), 'grpc', ID, { status: http, headers: [], body: undefined }).headers,
-        'grpc-status',
-      );
-    const mapped = [400, 401, 403, 404, 429, 502, 503, 504, 418].map(status);
+    const mapped = [400, 401, 403, 404, 429, 502, 503, 504, 418].map(grpcStatusFor);
     assert.deepEqual(mapped, ['13', '16', '7', '12', '14', '14', '14', '14', '2']);
   });
 
