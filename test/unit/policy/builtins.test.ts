@@ -11,7 +11,9 @@ import { HOST_BUILTINS } from '../../../src/core/policy/builtins/table.ts';
 import { parseTerm } from '../../../src/core/policy/term-text.ts';
 import { arr, num, str } from '../../../src/core/policy/term.ts';
 import type { Term } from '../../../src/core/policy/term.ts';
-import { ENTRYPOINT, loadRules } from '../../support/policy-host.ts';
+import { TEXT_AT, hostilePolicy } from '../../support/hostile-policy.ts';
+import { ENTRYPOINT, load, loadRules, sourceOf } from '../../support/policy-host.ts';
+import { i32 } from '../../support/wasm-assembler.ts';
 
 const FREE: BuiltinContext = { nowNs: () => '1', charge: () => undefined };
 
@@ -226,18 +228,27 @@ test('work that grows with its operands is charged before it is done', () => {
   for (const [name, args] of tooMuch) assert.throws(() => call(name, args, limited(5_000_000)), EvaluationHalt, name);
 });
 
-test('operands and results have a largest size, and every character is paid for', async () => {
-  const policy = await loadRules('d := count(hex.encode(input.text))', {
-    budget: 2 ** 31 - 1,
-    memoryBytes: 32 << 20,
-    inputBytes: 2 << 20,
-  });
-  const steps = (length: number): number => policy.query(ENTRYPOINT, { text: 'x'.repeat(length) }).steps;
-  assert.ok(steps(10_000) - steps(0) >= 10_000 * 3 * 400);
-  const tooLarge = policy.query(ENTRYPOINT, { text: 'x'.repeat(600_000) });
-  assert.ok(tooLarge.kind === 'failed');
-  assert.equal(tooLarge.fault.code, 'policy_memory_exceeded');
-  assert.ok(policy.query(ENTRYPOINT, { text: 'x' }).kind === 'defined');
+test('a call costs 40,000 steps, and 400 for each character of its operands and result', () => {
+  const call = [...i32(0), ...i32(0), ...i32(TEXT_AT.own), 0x10, 2, 0x1a, ...i32(TEXT_AT.allow)];
+  const module = { builtins: '{"hex.encode":0}', code: { opa_eval: call } };
+  for (const text of ['', 'a', 'abcdefgh']) {
+    const policy = load(sourceOf(hostilePolicy({ ...module, text: JSON.stringify(text) })));
+    const evaluation = policy.query(ENTRYPOINT, {});
+    assert.equal(evaluation.kind, 'defined');
+    const price = 40_000 + 400 * (text.length + 2) + 400 * (2 * text.length + 2);
+    assert.ok(evaluation.steps >= price && evaluation.steps < price + 100, `${text}: ${evaluation.steps}`);
+  }
+});
+
+test('operands and results have a largest size', async () => {
+  const limits = { budget: 2 ** 31 - 1, memoryBytes: 32 << 20, inputBytes: 4 << 20 };
+  const policy = await loadRules('d := count(hex.encode(input.text))', limits);
+  for (const length of [600_000, 2_000_000]) {
+    const evaluation = policy.query(ENTRYPOINT, { text: 'x'.repeat(length) });
+    assert.ok(evaluation.kind === 'failed');
+    assert.equal(evaluation.fault.code, 'policy_memory_exceeded');
+  }
+  assert.equal(policy.query(ENTRYPOINT, { text: 'x' }).kind, 'defined');
 });
 
 test('notes of failed built-ins are bounded', async () => {
