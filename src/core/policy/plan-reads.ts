@@ -389,8 +389,13 @@ function constantNumbers(body: readonly Block[], strings: readonly string[]): Re
   return new Map([...values].filter(([local]) => assigned.get(local) === 1));
 }
 
-/** Decimal text of the number that a statement makes. `Index` is what older plans call `index`. */
+/**
+ * Decimal text of the whole number that a statement makes; undefined for any other, also for `1.0` and `1e0`, which are equal to 1 but written in another
+ * way. `Index` is what older plans call `index`.
+ */
 function numberMade(type: string, fields: Statement['fields'], strings: readonly string[]): string | undefined {
   if (type === 'MakeNumberIntStmt' || type === 'AssignIntStmt') return String(number(fields['value']));
-  return type === 'MakeNumberRefStmt' ? strings[number(fields['index'] ?? fields['Index'])] : undefined;
+  if (type !== 'MakeNumberRefStmt') return undefined;
+  const written = strings[number(fields['index'] ?? fields['Index'])];
+  return written !== undefined && /^(?:0|[1-9]\d{0,8})$/.test(written) ? written : undefined;
 }

@@ -19,6 +19,11 @@ describe('what a policy reads of input, by its plan', () => {
     ['a constant comparison reads the scalar', 'decision if input.a.b == "x"', ['input.a ?', 'input.a.b =']],
     ['definedness alone reads presence', 'decision if { _ := input.a.b }', ['input.a ?', 'input.a.b ?']],
     ['a constant index is a place of its own', 'decision if input.a[1] == "x"', ['input.a ?', 'input.a.1 =']],
+    [
+      'a number written in another way is no constant index',
+      'decision if input.a[1.0] == "x"',
+      ['input.a #', 'input.a[*] ='],
+    ],
     ['an unknown key reads the keys and every child', 'decision if input.a[_] == "x"', ['input.a #=', 'input.a[*] =']],
     ['a key from input is read whole', 'decision if data.roles[input.a]', ['input.a !']],
     ['count reads the length', 'decision if count(input.a) > 2', ['input.a #=']],
@@ -142,6 +147,9 @@ const ADVERSARIAL: readonly string[] = [
   'decision := data.p.rules[input.a]\n\nrules.x := input.b.c\n\nrules.y := 2',
   'decision := input.a.b.c == null',
   'decision := input.a == [] ',
+  'decision := input.a[1.0]',
+  'decision := input.a[1e0].b',
+  'decision := input.a[-1]',
 ];
 
 const leaf = fc.constantFrom<unknown>('x', 'y', '', 0, 1, 2, true, false, null);
