@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 
+import type { WriteStream } from 'node:tty';
 import type { Environment } from '../core/config/expansion.ts';
 
 /** The emphasis that output uses. */
@@ -25,12 +26,15 @@ export function createTerminal(): Terminal {
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),
     style: (stream, style, text) => {
-      return styleText(style, text, {
-        stream: stream === 'out' ? process.stdout : process.stderr,
-        validateStream: true,
-      });
+      const isPlain = !isColourful(stream === 'out' ? process.stdout : process.stderr);
+      return isPlain ? text : styleText(style, text, { validateStream: false });
     },
   };
+}
+
+/** True for a terminal that has colours; NO_COLOR and its like are heard, FORCE_COLOR is not: a pipe never gets colour. */
+function isColourful(stream: WriteStream): boolean {
+  return stream.isTTY && stream.hasColors();
 }
 
 /**
