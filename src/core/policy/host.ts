@@ -8,7 +8,7 @@ import type { Builtin } from './builtin.ts';
 import type { BuiltinCall } from './builtin-bridge.ts';
 import { HOST_BUILTINS } from './builtins/table.ts';
 import { DecisionCache } from './decision-cache.ts';
-import { inputText } from './input-text.ts';
+import { inputText, refuseInput, writeInput } from './input-text.ts';
 import { PolicyInstance } from './instance.ts';
 import type { InstanceOptions } from './instance-image.ts';
 import type { LoadProblem } from './load-problem.ts';
@@ -147,10 +147,12 @@ class RevisionPolicy implements LoadedPolicy {
   }
 
   evaluate(input: PolicyInput): Evaluation {
-    const text = inputText(input, this.#encode, this.#depth);
+    const text = writeInput(input, this.#encode);
     if (!text.ok) return refused(text.error);
     const known = this.#cache?.get(text.value);
     if (known !== undefined) return known;
+    const problem = refuseInput(text.value, this.#depth);
+    if (problem !== undefined) return refused(problem);
     const evaluation = this.#instance.evaluate(this.#decision, text.value);
     if (evaluation.kind !== 'failed') this.#cache?.set(text.value, frozen({ ...evaluation, cached: true }));
     return evaluation;

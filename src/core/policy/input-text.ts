@@ -5,28 +5,40 @@ import type { Fault } from '../model/faults.ts';
 
 const ESCAPED_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud/;
 
+/** Writes an input as JSON. What has no JSON is a fault, and so is anything but an object. */
+export function writeInput<I>(input: I, encode: (input: I) => string | undefined): Result<string, Fault> {
+  try {
+    const text = encode(input);
+    if (typeof text === 'string' && text.startsWith('{')) return ok(text);
+    return err(fault('policy_input_invalid', 'the input is no object'));
+  } catch (problem) {
+    const code = problem instanceof RangeError ? 'policy_input_too_large' : 'policy_input_invalid';
+    return err(fault(code, 'the input cannot be written as JSON'));
+  }
+}
+
 /**
- * Writes and checks an input. Only text written here reaches the module's own JSON parser, which accepts `[1 2]`, trailing bytes and doubled keys, takes
- * what it cannot parse for undefined, and ends the evaluation at a lone surrogate. Size is checked where the text is stored.
+ * Judges the text of an input: undefined where it may be given to the module. Only text written by this host gets that far: the module's own JSON parser
+ * accepts `[1 2]`, trailing bytes and doubled keys, takes what it cannot parse for undefined, and ends the evaluation at a lone surrogate.
+ * Size is checked where the text is stored.
  */
+export function refuseInput(text: string, maxDepth: number): Fault | undefined {
+  if (hasLoneSurrogate(text)) return fault('policy_input_invalid', 'the input holds a lone surrogate');
+  if (deeperThan(text, maxDepth))
+    return fault('policy_input_too_large', `the input is nested more than ${maxDepth} deep`);
+  return undefined;
+}
+
+/** Writes and judges an input. */
 export function inputText<I>(
   input: I,
   encode: (input: I) => string | undefined,
   maxDepth: number,
 ): Result<string, Fault> {
-  let text: string | undefined;
-  try {
-    text = encode(input);
-  } catch (problem) {
-    const code = problem instanceof RangeError ? 'policy_input_too_large' : 'policy_input_invalid';
-    return err(fault(code, 'the input cannot be written as JSON'));
-  }
-  if (typeof text !== 'string' || !text.startsWith('{'))
-    return err(fault('policy_input_invalid', 'the input is no object'));
-  if (hasLoneSurrogate(text)) return err(fault('policy_input_invalid', 'the input holds a lone surrogate'));
-  if (deeperThan(text, maxDepth))
-    return err(fault('policy_input_too_large', `the input is nested more than ${maxDepth} deep`));
-  return ok(text);
+  const text = writeInput(input, encode);
+  if (!text.ok) return text;
+  const refused = refuseInput(text.value, maxDepth);
+  return refused === undefined ? text : err(refused);
 }
 
 /** `JSON.stringify` writes a lone surrogate as `\udXXX` and nothing else so (ECMA-262, QuoteJSONString); other encoders may leave it as it is. */
