@@ -18,13 +18,13 @@ allowed if count(grants) > 0
 # Why it was allowed; or, for a refusal, what was missing.
 reasons := grants if allowed
 
-reasons := {sprintf("no rule allows %s to do this", [caller])} if not allowed
+reasons := {sprintf("no rule allows this to %s", [callers])} if not allowed
 
-default caller := "an unknown agent"
+segment := data.segments[input.sallyport.peer.spiffe_id]
 
-caller := input.sallyport.peer.spiffe_id
+default callers := "agents without a segment"
 
-segment := data.segments[caller]
+callers := segment
 
 method := input.attributes.request.http.method
 

@@ -1,0 +1,30 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { manifestJson } from '../core/bundle/write-bundle.ts';
+import { createPolicyCompiler } from './policy-compiler.ts';
+
+const ENTRYPOINT = 'sallyport/authz/decision';
+
+/**
+ * Compiles the Rego of `source` once for all sidecars and writes a policy folder: `policy.wasm`, its plan, and `data.json`, which may be edited
+ * while the sidecars run. Throws with the compiler's complaints.
+ */
+export async function makePolicy(source: string, folder: string): Promise<void> {
+  const names = ['demo.rego', 'data.json'];
+  const files = await Promise.all(names.map(async (name) => [name, await readFile(join(source, name))] as const));
+  const compiler = createPolicyCompiler(ENTRYPOINT);
+  try {
+    const compiled = await compiler.compile(new Map(files));
+    if (!compiled.ok) throw new Error(compiled.error.join('\n'));
+    await mkdir(folder, { recursive: true });
+    const { policyWasm, planJson } = compiled.value;
+    const data = await readFile(join(source, 'data.json'));
+    const parts = { 'policy.wasm': policyWasm, 'plan.json': planJson, 'data.json': data };
+    for (const [name, content] of Object.entries({ ...parts, '.manifest': manifestJson(undefined, [ENTRYPOINT]) })) {
+      await writeFile(join(folder, name), content);
+    }
+  } finally {
+    await compiler.stop();
+  }
+}
