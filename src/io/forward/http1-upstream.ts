@@ -73,10 +73,7 @@ export class Http1Upstream {
     const { body } = downstream;
     if (body.kind === 'none') return null;
     if (body.kind === 'bytes') return body.bytes;
-    return new RequestBodyStream(body.stream, this.#limits.bufferBytes, {
-      progressed: () => answer.progressed(),
-      broken: () => answer.requestBroken(),
-    });
+    return new RequestBodyStream(body.stream, this.#limits.bufferBytes, answer);
   }
 }
 
@@ -122,10 +119,12 @@ class Http1Call implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#controller = undefined;
     this.#answer.end(fieldsOf(controller.rawTrailers));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#controller = undefined;
     this.#answer.fail(faultOfHttp1Error(error, this.#answered));
   }
 

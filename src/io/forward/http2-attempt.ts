@@ -22,27 +22,35 @@ export type AttemptEnd =
       readonly refused: boolean;
     };
 
-/** One stream to the agent and what it brings. Reports its end once, unless it was reset by us. */
+/** Who opened a stream, and hears what it brings. */
+export interface AttemptOwner {
+  readonly answer: Answer;
+  /** The agent has taken what was written. */
+  drained(): void;
+  /** The stream is over; not called for one that was reset by us. */
+  ended(end: AttemptEnd): void;
+}
+
+/** One stream to the agent and what it brings. */
 export class Http2Attempt {
   readonly stream: ClientHttp2Stream;
   readonly #lease: Lease;
-  readonly #answer: Answer;
-  readonly #report: (end: AttemptEnd) => void;
   readonly #endSeen: () => boolean;
+  /** Let go at the end: node:http2's native half keeps the stream, and all it can reach, until the next full collection. */
+  #owner: AttemptOwner | undefined;
   #trailers: HeaderList = [];
   #answered = false;
   #error: Error | undefined;
-  #over = false;
 
-  constructor(stream: ClientHttp2Stream, lease: Lease, answer: Answer, report: (end: AttemptEnd) => void) {
+  constructor(stream: ClientHttp2Stream, lease: Lease, owner: AttemptOwner) {
     this.stream = stream;
     this.#lease = lease;
-    this.#answer = answer;
-    this.#report = report;
+    this.#owner = owner;
     this.#endSeen = watchEndOfStream(stream);
     stream.on('response', (headers, _flags, raw) => this.#head(headers[':status'] ?? 0, raw));
-    stream.on('headers', (headers, _flags, raw) => this.#answer.interim(headers[':status'] ?? 0, fieldsOf(raw)));
-    stream.on('data', (chunk: Buffer) => this.#answer.data(chunk));
+    stream.on('headers', (headers, _flags, raw) => this.#owner?.answer.interim(headers[':status'] ?? 0, fieldsOf(raw)));
+    stream.on('data', (chunk: Buffer) => this.#owner?.answer.data(chunk));
+    stream.on('drain', () => this.#owner?.drained());
     stream.on('trailers', (_headers, _flags, raw) => (this.#trailers = fieldsOf(raw)));
     stream.on('end', () => this.#ended());
     stream.on('error', (error) => (this.#error = error));
@@ -54,7 +62,7 @@ export class Http2Attempt {
    * side first, and the END_STREAM it sends makes a request that broke off a complete one for the agent.
    */
   reset(): void {
-    this.#over = true;
+    this.#owner = undefined;
     if (!this.stream.closed && !this.stream.destroyed) addAbortSignal(ABORTED, this.stream);
   }
 
@@ -67,18 +75,18 @@ export class Http2Attempt {
 
   #head(status: number, raw: readonly string[]): void {
     this.#answered = true;
-    if (!this.#over) this.#answer.head(status, fieldsOf(raw));
+    this.#owner?.answer.head(status, fieldsOf(raw));
   }
 
   #ended(): void {
-    if (!this.#over && this.#endSeen()) this.#finish({ kind: 'complete', trailers: this.#trailers });
+    if (this.#endSeen()) this.#finish({ kind: 'complete', trailers: this.#trailers });
   }
 
   #closed(): void {
     this.#lease.release();
-    if (this.#over) return;
+    if (this.#owner === undefined) return;
     const { rstCode, id } = this.stream;
-    const lastProcessed = this.#lease.lastProcessedStream();
+    const lastProcessed = this.#lease.lastProcessedStream;
     const beyondGoaway = lastProcessed !== undefined && (id === undefined || id > lastProcessed);
     const refused = !this.#answered && (rstCode === constants.NGHTTP2_REFUSED_STREAM || beyondGoaway);
     this.#finish({ kind: 'failed', reason: this.#reason(rstCode), refused });
@@ -90,8 +98,10 @@ export class Http2Attempt {
   }
 
   #finish(end: AttemptEnd): void {
-    this.#over = true;
-    this.#report(end);
+    const owner = this.#owner;
+    this.#owner = undefined;
+    this.#trailers = [];
+    owner?.ended(end);
   }
 }
 

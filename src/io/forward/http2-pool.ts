@@ -21,12 +21,29 @@ export interface Opener {
 }
 
 /** The right to one stream of a session; given back once, by `release`. */
-export type Lease = {
-  readonly session: ClientHttp2Session;
+export class Lease {
+  readonly #slot: Slot;
+  #held = true;
+
+  constructor(slot: Slot) {
+    this.#slot = slot;
+  }
+
+  get session(): ClientHttp2Session {
+    return this.#slot.session;
+  }
+
   /** Highest stream that the agent said it would process, when it said goodbye (RFC 9113 section 6.8); undefined before. */
-  readonly lastProcessedStream: () => number | undefined;
-  readonly release: () => void;
-};
+  get lastProcessedStream(): number | undefined {
+    return this.#slot.lastProcessed;
+  }
+
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#slot.returned();
+  }
+}
 
 /**
  * Sessions to one agent over h2c with prior knowledge (RFC 9113 section 3.3). One session serves all until it carries as many streams as the
@@ -52,7 +69,7 @@ export class Http2Pool {
     }
     const free = this.#freeSlot();
     if (free !== undefined) {
-      opener.onSession(free.lease(() => this.#serveWaiting()));
+      opener.onSession(free.lease());
       return;
     }
     this.#waiting.add(opener);
@@ -90,7 +107,7 @@ export class Http2Pool {
     for (const slot of this.#slots) if (slot.connecting) return;
     if (this.#slots.size >= MAX_SESSIONS) return;
     const slot = new Slot(this.#address, this.#limits, {
-      opened: () => this.#serveWaiting(),
+      roomier: () => this.#serveWaiting(),
       failed: (reason) => this.#failWaiting(reason),
       closed: () => this.#gone(slot),
     });
@@ -102,7 +119,7 @@ export class Http2Pool {
       const free = this.#freeSlot();
       if (free === undefined) break;
       this.#waiting.delete(opener);
-      opener.onSession(free.lease(() => this.#serveWaiting()));
+      opener.onSession(free.lease());
     }
     if (this.#waiting.size > 0) this.#connectIfWorthwhile();
   }
@@ -120,8 +137,8 @@ export class Http2Pool {
 }
 
 type SlotEvents = {
-  /** The session takes streams from now on, or more of them than before. */
-  readonly opened: () => void;
+  /** The session takes streams from now on, or there is room for more than before. */
+  readonly roomier: () => void;
   /** It never did. */
   readonly failed: (reason: Fault) => void;
   readonly closed: () => void;
@@ -130,12 +147,12 @@ type SlotEvents = {
 /** One session: `connecting`, `open`, then `leaving` (streams under way may end) until it closes. */
 class Slot {
   readonly session: ClientHttp2Session;
+  lastProcessed: number | undefined;
   readonly #events: SlotEvents;
   readonly #connectTimer: NodeJS.Timeout;
   #state: 'connecting' | 'open' | 'leaving' = 'connecting';
   #streams = 0;
   #capacity = 0;
-  #lastProcessed: number | undefined;
   #error: Error | undefined;
 
   constructor(address: UpstreamAddress, limits: Limits, events: SlotEvents) {
@@ -159,19 +176,15 @@ class Slot {
     return this.#state === 'open' && this.#streams < this.#capacity && !this.session.closed && !this.session.destroyed;
   }
 
-  lease(released: () => void): Lease {
+  lease(): Lease {
     this.#streams += 1;
-    let held = true;
-    return {
-      session: this.session,
-      lastProcessedStream: () => this.#lastProcessed,
-      release: () => {
-        if (!held) return;
-        held = false;
-        this.#streams -= 1;
-        released();
-      },
-    };
+    return new Lease(this);
+  }
+
+  /** A stream of this session is over. */
+  returned(): void {
+    this.#streams -= 1;
+    this.#events.roomier();
   }
 
   close(): Promise<void> {
@@ -186,11 +199,11 @@ class Slot {
     if (this.#state === 'leaving') return;
     this.#state = 'open';
     clearTimeout(this.#connectTimer);
-    this.#events.opened();
+    this.#events.roomier();
   }
 
   #leave(lastStream: number): void {
-    this.#lastProcessed = lastStream;
+    this.lastProcessed = lastStream;
     this.#giveUp(fault('upstream_aborted', 'GOAWAY before SETTINGS'));
   }
 

@@ -1,12 +1,11 @@
 import type { ClientHttp2Stream } from 'node:http2';
-import type { Readable } from 'node:stream';
 
 import type { PermittedRequest } from '../../core/gate/permit.ts';
 import { fault, type Fault } from '../../core/model/faults.ts';
 import type { Answer, Shared } from './answer.ts';
 import type { UpstreamAddress } from './address.ts';
 import type { Downstream, UpstreamCall } from './downstream.ts';
-import { Http2Attempt, type AttemptEnd } from './http2-attempt.ts';
+import { Http2Attempt, type AttemptEnd, type AttemptOwner } from './http2-attempt.ts';
 import { Http2Pool, type Lease, type Opener } from './http2-pool.ts';
 import { RequestPump } from './request-pump.ts';
 
@@ -42,11 +41,11 @@ export class Http2Upstream {
  * One call under way. It is sent a second time, once, only where the agent provably did not process it: RST_STREAM with REFUSED_STREAM, or a GOAWAY
  * whose last stream is lower (RFC 9113 section 8.7), no part of an answer came, and what was sent of the body is still at hand.
  */
-class Http2Call implements UpstreamCall, Opener {
+class Http2Call implements UpstreamCall, Opener, AttemptOwner {
+  readonly answer: Answer;
   readonly #pool: Http2Pool;
   readonly #request: PermittedRequest;
   readonly #downstream: Downstream;
-  readonly #answer: Answer;
   readonly #pump: RequestPump | undefined;
   #attempt: Http2Attempt | undefined;
   #attempts = 0;
@@ -56,9 +55,9 @@ class Http2Call implements UpstreamCall, Opener {
     this.#pool = pool;
     this.#request = request;
     this.#downstream = downstream;
-    this.#answer = answer;
+    this.answer = answer;
     const { body } = downstream;
-    this.#pump = body.kind === 'stream' ? pumpOf(body.stream, shared, answer) : undefined;
+    this.#pump = body.kind === 'stream' ? new RequestPump(body.stream, shared, answer) : undefined;
   }
 
   start(): void {
@@ -66,7 +65,7 @@ class Http2Call implements UpstreamCall, Opener {
   }
 
   onNoSession(reason: Fault): void {
-    this.#answer.fail(reason);
+    this.answer.fail(reason);
   }
 
   onSession(lease: Lease): void {
@@ -82,10 +81,10 @@ class Http2Call implements UpstreamCall, Opener {
       stream = lease.session.request(wireHeaders(this.#request), { endStream: !hasBody });
     } catch (error) {
       lease.release();
-      this.#answer.fail(fault('internal_error', `node:http2 refused the request head: ${String(error)}`));
+      this.answer.fail(fault('internal_error', `node:http2 refused the request head: ${String(error)}`));
       return;
     }
-    this.#attempt = new Http2Attempt(stream, lease, this.#answer, (ended) => this.#ended(ended));
+    this.#attempt = new Http2Attempt(stream, lease, this);
     if (body.kind === 'bytes' && hasBody) stream.end(body.bytes);
     if (this.#pump === undefined) return;
     if (this.#request.expectContinue && this.#attempts === 1) this.#downstream.sendContinue();
@@ -108,31 +107,28 @@ class Http2Call implements UpstreamCall, Opener {
     this.#attempt?.reset();
   }
 
-  #ended(ended: AttemptEnd): void {
+  drained(): void {
+    this.#pump?.drained();
+  }
+
+  ended(ended: AttemptEnd): void {
     if (this.#cancelled) return;
     if (ended.kind === 'complete') {
       this.#cancelled = true;
       // The agent needs no more of the request (RFC 9113 section 8.1).
       this.#pump?.release();
       this.#attempt?.finish();
-      this.#answer.end(ended.trailers);
+      this.answer.end(ended.trailers);
       return;
     }
     const again = ended.refused && this.#attempts === 1 && (this.#pump?.replayable ?? true);
     if (!again) {
-      this.#answer.fail(ended.reason);
+      this.answer.fail(ended.reason);
       return;
     }
     this.#pump?.detach();
     this.#pool.open(this);
   }
-}
-
-function pumpOf(source: Readable, shared: Shared, answer: Answer): RequestPump {
-  return new RequestPump(source, shared, {
-    progressed: () => answer.progressed(),
-    broken: () => answer.requestBroken(),
-  });
 }
 
 function wireHeaders(request: PermittedRequest): string[] {

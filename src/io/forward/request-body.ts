@@ -1,11 +1,18 @@
 import { Readable } from 'node:stream';
 
-/** What a body tells while it passes. */
-export type BodyEvents = {
-  readonly progressed: () => void;
-  /** The source ended without its end, so the message is not complete. Never followed by `end`. */
-  readonly broken: () => void;
-};
+/** Who takes a body, piece by piece. After `bodyEnded` or `bodyBroken` nothing more is called. */
+export interface BodySink {
+  bodyData(chunk: Uint8Array): void;
+  bodyEnded(): void;
+  /** The source ended without its end, so the message is not complete. */
+  bodyBroken(): void;
+}
+
+/** Who wants to know how a body gets on: the answer, whose deadline depends on it. */
+export interface BodyWatcher {
+  progressed(): void;
+  requestBroken(): void;
+}
 
 /**
  * True where the source was reset before its end. Node's HTTP/2 streams say so by `aborted`, and may emit `end` all the same
@@ -18,41 +25,23 @@ export function wasReset(source: Readable): boolean {
 const ignore = (): void => {};
 
 /**
- * Listens to a body source until it ends, breaks or is let go; exactly one of `onEnd`, `events.broken` or `release` happens.
- * After that the source is paused and its errors are ignored: whoever owns it hears of them.
+ * Listens to a body source until it ends, breaks or is let go. After that the source is paused and its errors are ignored: whoever owns it
+ * hears of them.
  */
 export class BodySource {
   readonly #source: Readable;
-  readonly #onData: (chunk: Uint8Array) => void;
-  readonly #onEnd: () => void;
-  readonly #events: BodyEvents;
-  readonly #ended = (): void => {
-    if (wasReset(this.#source)) {
-      this.#brokeOff();
-      return;
-    }
-    this.release();
-    this.#onEnd();
-  };
-  readonly #brokeOff = (): void => {
-    this.release();
-    this.#events.broken();
-  };
+  readonly #sink: BodySink;
   #state: 'idle' | 'open' | 'done' = 'idle';
 
-  constructor(source: Readable, onData: (chunk: Uint8Array) => void, onEnd: () => void, events: BodyEvents) {
+  constructor(source: Readable, sink: BodySink) {
     this.#source = source;
-    this.#onData = onData;
-    this.#onEnd = onEnd;
-    this.#events = events;
+    this.#sink = sink;
   }
 
   /** Starts, or goes on after `pause`. */
   resume(): void {
-    if (this.#state === 'done') return;
-    const source = this.#source;
     if (this.#state === 'idle') this.#open();
-    if (this.#state === 'open') source.resume();
+    if (this.#state === 'open') this.#source.resume();
   }
 
   pause(): void {
@@ -66,37 +55,60 @@ export class BodySource {
     const source = this.#source;
     source.on('error', ignore);
     if (!opened) return;
-    source.off('data', this.#onData).off('end', this.#ended).off('error', this.#brokeOff).off('close', this.#brokeOff);
+    source.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onBroken).off('close', this.#onBroken);
     if (!source.readableEnded) source.pause();
   }
 
   #open(): void {
     const source = this.#source;
     this.#state = 'open';
-    if (source.readableEnded) this.#ended();
-    else if (source.destroyed) this.#brokeOff();
-    else source.on('data', this.#onData).on('end', this.#ended).on('error', this.#brokeOff).on('close', this.#brokeOff);
+    if (source.readableEnded) this.#onEnd();
+    else if (source.destroyed) this.#onBroken();
+    else source.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onBroken).on('close', this.#onBroken);
   }
+
+  readonly #onData = (chunk: Uint8Array): void => this.#sink.bodyData(chunk);
+
+  readonly #onEnd = (): void => {
+    if (wasReset(this.#source)) {
+      this.#onBroken();
+      return;
+    }
+    this.release();
+    this.#sink.bodyEnded();
+  };
+
+  readonly #onBroken = (): void => {
+    this.release();
+    this.#sink.bodyBroken();
+  };
 }
 
 /**
  * A request's body as undici reads it. undici destroys what it is given as soon as the answer is complete; destroying the listener's
  * stream would take the connection, and with it the answer, along. So it gets this one, and letting go only pauses the source.
  */
-export class RequestBodyStream extends Readable {
+export class RequestBodyStream extends Readable implements BodySink {
   readonly #source: BodySource;
+  readonly #watcher: BodyWatcher;
 
-  constructor(source: Readable, bufferBytes: number, events: BodyEvents) {
+  constructor(source: Readable, bufferBytes: number, watcher: BodyWatcher) {
     super({ highWaterMark: bufferBytes });
-    this.#source = new BodySource(
-      source,
-      (chunk) => {
-        events.progressed();
-        if (!this.push(chunk)) this.#source.pause();
-      },
-      () => this.push(null),
-      events,
-    );
+    this.#watcher = watcher;
+    this.#source = new BodySource(source, this);
+  }
+
+  bodyData(chunk: Uint8Array): void {
+    this.#watcher.progressed();
+    if (!this.push(chunk)) this.#source.pause();
+  }
+
+  bodyEnded(): void {
+    this.push(null);
+  }
+
+  bodyBroken(): void {
+    this.#watcher.requestBroken();
   }
 
   override _read(): void {

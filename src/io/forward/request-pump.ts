@@ -3,14 +3,15 @@ import type { Readable } from 'node:stream';
 
 import type { Shared } from './answer.ts';
 import type { Flushable } from './flush-queue.ts';
-import { BodySource, type BodyEvents } from './request-body.ts';
+import { BodySource, type BodySink, type BodyWatcher } from './request-body.ts';
 
 /**
  * Moves a request's body into a stream to the agent: each message as soon as the loop turn that brought it is over, the last one together with
  * END_STREAM, no faster than the agent takes it. Keeps the first bytes at hand, so that a stream that was refused can be opened again.
  */
-export class RequestPump implements Flushable {
+export class RequestPump implements Flushable, BodySink {
   readonly #source: BodySource;
+  readonly #watcher: BodyWatcher;
   readonly #shared: Shared;
   #stream: ClientHttp2Stream | undefined;
   #held: Uint8Array | undefined;
@@ -20,17 +21,10 @@ export class RequestPump implements Flushable {
   #written: Uint8Array[] | undefined = [];
   #writtenBytes = 0;
 
-  constructor(source: Readable, shared: Shared, events: BodyEvents) {
+  constructor(source: Readable, shared: Shared, watcher: BodyWatcher) {
     this.#shared = shared;
-    this.#source = new BodySource(
-      source,
-      (chunk) => {
-        events.progressed();
-        this.#data(chunk);
-      },
-      () => this.#end(),
-      events,
-    );
+    this.#watcher = watcher;
+    this.#source = new BodySource(source, this);
   }
 
   /** True while all that was read of the body could be sent again. */
@@ -41,15 +35,17 @@ export class RequestPump implements Flushable {
   /** Starts to fill `stream`; what was written to an earlier one comes first. */
   attach(stream: ClientHttp2Stream): void {
     this.#stream = stream;
-    stream.on('drain', () => {
-      if (this.#stream === stream) this.#source.resume();
-    });
     for (const chunk of this.#written ?? []) stream.write(chunk);
     if (this.#ended) this.#finish(stream);
     else {
       if (this.#held !== undefined) this.#flushSoon();
       this.#source.resume();
     }
+  }
+
+  /** The stream has room again. */
+  drained(): void {
+    if (this.#stream !== undefined) this.#source.resume();
   }
 
   /** Lets the stream go and waits for another. */
@@ -74,7 +70,8 @@ export class RequestPump implements Flushable {
     this.#write(chunk, this.#stream);
   }
 
-  #data(chunk: Uint8Array): void {
+  bodyData(chunk: Uint8Array): void {
+    this.#watcher.progressed();
     if (this.#held !== undefined && this.#stream !== undefined) this.#write(this.#held, this.#stream);
     this.#held = chunk;
     this.#flushSoon();
@@ -98,9 +95,13 @@ export class RequestPump implements Flushable {
     this.#written?.push(chunk);
   }
 
-  #end(): void {
+  bodyEnded(): void {
     this.#ended = true;
     if (this.#stream !== undefined) this.#finish(this.#stream);
+  }
+
+  bodyBroken(): void {
+    this.#watcher.requestBroken();
   }
 
   #finish(stream: ClientHttp2Stream): void {
