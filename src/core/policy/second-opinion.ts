@@ -30,8 +30,8 @@ type ReferencePolicy = {
 type Reference = { readonly answer: (input: unknown, calls: readonly BuiltinCall[]) => unknown };
 
 /**
- * Loads a revision and has it judged: our host and OPA's SDK answer every probe, and must agree. A revision on which they differ, or on which either
- * fails, does not go live. This is what the rest of the program calls; compiling runs beside the event loop.
+ * Loads a revision and has it judged: our host and OPA's SDK answer every probe and must agree, and what the plan says is read must give the same answer as
+ * the whole input. A revision on which they differ, or on which either fails, does not go live. This is what the rest of the program calls; compiling runs beside the event loop.
  */
 export async function loadJudgedPolicy(
   source: PolicySource,
@@ -65,6 +65,10 @@ export async function secondOpinion(
         probe: probe.name,
         detail: `${evaluation.fault.code}: ${evaluation.fault.detail}`,
       });
+    }
+    if (policy.deterministic && !sameAnswer(policy.evaluate(probe.input), evaluation)) {
+      const detail = 'what the plan says is read gives another answer than the whole input';
+      return err({ kind: 'probe_disagrees', probe: probe.name, detail });
     }
     answers.push({ probe, evaluation, calls });
   }
@@ -142,8 +146,15 @@ class Replay {
 
 /** True where the SDK's result set, `[]` or `[{"result": value}]`, says what our evaluation says. */
 function agrees(evaluation: Evaluation, answer: unknown): boolean {
-  const ours = evaluation.kind === 'defined' ? [{ result: evaluation.value }] : [];
-  return JSON.stringify(ours) === JSON.stringify(answer);
+  return JSON.stringify(resultSet(evaluation)) === JSON.stringify(answer);
+}
+
+function sameAnswer(left: Evaluation, right: Evaluation): boolean {
+  return left.kind === right.kind && agrees(left, resultSet(right));
+}
+
+function resultSet(evaluation: Evaluation): unknown {
+  return evaluation.kind === 'defined' ? [{ result: evaluation.value }] : [];
 }
 
 /** The SDK throws strings and plain objects as well as errors. */

@@ -60,7 +60,7 @@ test('a conflict says where in the policy it is', () => {
   assert.match(evaluation.fault.detail, /^policy\.rego:\d+:\d+: var assignment conflict$/);
 });
 
-test('hazard 3.: 100,000 conflicts leave the instance answering rightly, with the same steps (the stock SDK is dead after 510)', () => {
+test('an instance does not rot: 100,000 conflicts leave the instance answering rightly, with the same steps (the stock SDK is dead after 510)', () => {
   const before = ask('answer');
   for (let i = 0; i < 100_000; i += 1) assert.equal(code(ask('conflict')), 'policy_conflict');
   assert.deepEqual(ask('answer'), before);

@@ -12,6 +12,8 @@ import { PROBES } from '../../../src/core/policy/probe-inputs.ts';
 import { loadJudgedPolicy, secondOpinion } from '../../../src/core/policy/second-opinion.ts';
 import { TEXT_AT, hostilePolicy } from '../../support/hostile-policy.ts';
 import { STILL_CLOCK, compileRules, load, sourceOf } from '../../support/policy-host.ts';
+import { compileRego } from '../../support/rego.ts';
+import type { CompiledRego } from '../../support/rego.ts';
 import { i32 } from '../../support/wasm-assembler.ts';
 
 const OPTIONS = { clock: STILL_CLOCK };
@@ -73,6 +75,20 @@ test("an answer that is not the reference evaluator's keeps a revision from goin
   assert.deepEqual(opinion, err({ kind: 'probe_disagrees', probe: 'GET with headers', detail: 'the answers differ' }));
 });
 
+function withPlan(rules: string): Promise<CompiledRego> {
+  return compileRego({ source: `package t\n\n${rules}\n`, entrypoints: ['t/d'] });
+}
+
+test('a plan of another policy is found: what it says is read gives another answer than the whole input', async () => {
+  const path = await withPlan('d := input.attributes.request.http.path');
+  const method = await withPlan('d := input.attributes.request.http.method');
+  const source = { wasm: path.policyWasm, data: {}, entrypoint: 't/d', bundles: {} };
+  assert.ok((await loadJudgedPolicy({ ...source, plan: path.plan }, OPTIONS)).ok);
+  const loaded = await loadJudgedPolicy({ ...source, plan: method.plan }, OPTIONS);
+  assert.ok(!loaded.ok && loaded.error.kind === 'probe_disagrees');
+  assert.match(loaded.error.detail, /what the plan says is read/);
+});
+
 test('defined against undefined, and a missing entrypoint, are differences', async () => {
   const module = compiled((await compileRules('d if input.never')).wasm as Uint8Array);
   const opinion = await secondOpinion(load(await compileRules('d := true')), module, {}, PROBES);
@@ -90,17 +106,17 @@ test('another order or number of built-in calls is a difference', async () => {
     (calls: readonly unknown[]) => calls.toReversed(),
     (calls: readonly unknown[]) => [...calls, calls[0]],
   ]) {
-    const lying = {
-      ...honest,
-      builtins: honest.builtins,
-      memoryBytes: honest.memoryBytes,
-      entrypoint: honest.entrypoint,
-    };
     const trace: LoadedPolicy['trace'] = (input) => {
       const traced = honest.trace(input);
       return { ...traced, calls: change(traced.calls) as typeof traced.calls };
     };
-    const opinion = await secondOpinion({ ...lying, trace }, module, {}, PROBES);
+    const evaluate: LoadedPolicy['evaluate'] = (input) => honest.evaluate(input);
+    const opinion = await secondOpinion(
+      Object.assign(Object.create(honest) as LoadedPolicy, { trace, evaluate }),
+      module,
+      {},
+      PROBES,
+    );
     assert.ok(!opinion.ok && opinion.error.kind === 'probe_disagrees');
     assert.match(opinion.error.detail, /reference evaluator failed: it calls/);
   }
