@@ -4,6 +4,8 @@ import type { Result } from '../kernel/result.ts';
 import { fault } from '../model/faults.ts';
 import type { Fault } from '../model/faults.ts';
 import type { CanonicalRequest } from '../model/request.ts';
+import { bodyKind, otherReading } from './body-type.ts';
+import type { BodyKind } from './body-type.ts';
 import { grpcBodyKind, readGrpc } from './grpc-body.ts';
 import type { ProtoDescriptors } from './grpc-body.ts';
 import { readJson } from './json-text.ts';
@@ -24,7 +26,7 @@ const UTF8_LENIENT = new TextDecoder('utf-8', { ignoreBOM: true });
  * but for gRPC, where only the first message counts.
  *
  * Unlike OPA-Envoy, the content type is matched in any case, as agents match it (RFC 9110 section 8.3.1), and bodies that two readers could read
- * differently are refused (`json-text.ts`, `multipart-body.ts`). Fault: `body_malformed`.
+ * differently are refused (`body-type.ts`, `json-text.ts`, `multipart-body.ts`). Fault: `body_malformed`.
  */
 export function readBody(
   request: Pick<CanonicalRequest, 'headers' | 'path'>,
@@ -34,14 +36,14 @@ export function readBody(
 ): Result<BodyReading, Fault> {
   const contentType = firstHeader(request.headers, 'content-type') ?? '';
   const kind = bodyKind(contentType);
+  const other = otherReading(kind, contentType, request.headers);
+  if (other !== undefined && bytes.length > 0) return malformed(other);
   if (kind === 'grpc') return readGrpcBody(request.path, bytes, options.descriptors);
   if (!complete) return ok(TRUNCATED);
   if (kind === 'none' || bytes.length === 0) return ok(UNREAD);
   const read = READERS[kind](bytes, contentType);
   return 'refused' in read ? malformed(read.refused) : ok({ parsed: read.value, truncated: false });
 }
-
-type BodyKind = 'json' | 'grpc' | 'form' | 'multipart' | 'none';
 
 /**
  * How much of a body has a reading: all of it, the first message of a gRPC call (for which `enoughForGrpc` says when it is there), or nothing,
@@ -56,15 +58,6 @@ export function bodyReading(
   const message = grpcBodyKind(request, descriptors);
   // gRPC-Web and the like: framed the same, but not over a stream that could go on.
   return message === 'first-message' && request.style !== 'grpc' ? 'whole' : message;
-}
-
-/** The first match counts, in OPA-Envoy's order. */
-function bodyKind(contentType: string): BodyKind {
-  const type = contentType.toLowerCase();
-  if (type.includes('application/json')) return 'json';
-  if (type.includes('application/grpc')) return 'grpc';
-  if (type.includes('application/x-www-form-urlencoded')) return 'form';
-  return type.includes('multipart/form-data') ? 'multipart' : 'none';
 }
 
 type Read = { readonly value: unknown } | { readonly refused: string };

@@ -1,3 +1,4 @@
+import { readsAsUtf8 } from './body-type.ts';
 import { isToken } from './characters.ts';
 import { readJson } from './json-text.ts';
 import { readParameters } from './media-type.ts';
@@ -20,8 +21,9 @@ const UTF8_LENIENT = new TextDecoder('utf-8', { ignoreBOM: true });
  * are decoded, others are text, where octets that are no UTF-8 become U+FFFD (files are sent this way). Parts without a name are left out.
  * Gives null where the content type has no boundary, and text that says why a body is refused.
  *
- * Refused, because readers of the format differ: bare LF as line end, text before the first or after the last boundary, folded or repeated
- * fields of a part, `name*`, transfer encodings other than the identity (RFC 7578 section 4.7), and more than 256 parts.
+ * Refused, because readers of the format differ: bare LF as line end, also before a boundary; text before the first or after the last boundary; folded
+ * or repeated fields of a part; `name*`; charsets that are not UTF-8; transfer encodings other than the identity (RFC 7578 section 4.7); and more
+ * than 256 parts.
  */
 export function readMultipart(contentType: string, bytes: Uint8Array): FormValues | null | string {
   const boundary = readParameters(contentType)?.parameters.get('boundary');
@@ -48,7 +50,9 @@ function splitParts(body: string, boundary: string): readonly string[] | string 
     if (!text.startsWith('\r\n', at)) return 'a malformed boundary line';
     const end = text.indexOf(delimiter, at);
     if (end < 0) return 'no last boundary';
-    if (parts.push(text.slice(at, end)) > MAX_PARTS) return `more than ${MAX_PARTS} parts`;
+    const part = text.slice(at, end);
+    if (part.includes(`\n--${boundary}`) || part.includes(`\r--${boundary}`)) return 'a boundary after a bare LF or CR';
+    if (parts.push(part) > MAX_PARTS) return `more than ${MAX_PARTS} parts`;
     at = end + delimiter.length;
   }
 }
@@ -90,6 +94,9 @@ function readPart(part: string): Part | string {
 }
 
 function partValue(name: string, contentType: string, bytes: Uint8Array): Part | string {
+  const type = contentType === '' ? undefined : readParameters(contentType);
+  if (contentType !== '' && type === undefined) return 'a part with a malformed content-type';
+  if (!readsAsUtf8(type?.parameters.get('charset'), bytes)) return 'a part with a charset other than UTF-8';
   if (!contentType.toLowerCase().includes('application/json')) return { name, value: UTF8_LENIENT.decode(bytes) };
   const text = strictText(bytes);
   if (text === undefined) return 'a JSON part that is no UTF-8';

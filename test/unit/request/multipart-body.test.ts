@@ -88,7 +88,17 @@ describe('bodies that two readers could read differently are refused', () => {
     ['no last boundary', `--b\r\n${sound}\r\n`, 'no last boundary'],
     ['cut off', `--b\r\n${sound}\r\n--b`, 'a malformed boundary line'],
     ['LF line ends', `--b\n${sound.replaceAll('\r\n', '\n')}\n--b--\n`, 'a malformed boundary line'],
-    ['a LF boundary inside a part is text, so the part goes on', `--b\r\n${sound}\n--b--`, 'no last boundary'],
+    [
+      'a LF boundary inside a part',
+      `--b\r\n${sound}\n--b\n${field('a', '2')}\r\n--b--`,
+      'a boundary after a bare LF or CR',
+    ],
+    [
+      'a CR boundary inside a part',
+      `--b\r\n${sound}\r--b\r${field('a', '2')}\r\n--b--`,
+      'a boundary after a bare LF or CR',
+    ],
+    ['a LF boundary and no last one', `--b\r\n${sound}\n--b--`, 'no last boundary'],
     ['white space after a boundary', `--b \r\n${sound}\r\n--b--`, 'a malformed boundary line'],
     ['a boundary that begins another word', `--b\r\n${sound}\r\n--bc\r\n--b--`, 'a malformed boundary line'],
     [
@@ -145,9 +155,26 @@ describe('bodies that two readers could read differently are refused', () => {
       field('a', '{"a":1,"a":2}', 'Content-Type: application/json'),
       'a JSON part with two equal keys in one object',
     ],
+    [
+      'UTF-7, in which +ACI- is a quotation mark',
+      field('a', '{"a":"+ACIALAAi-a+ACIAOgAi-b"}', 'Content-Type: application/json; charset=utf-7'),
+      'a part with a charset other than UTF-8',
+    ],
+    [
+      'Latin-1 with a byte that is not ASCII',
+      field('a', '\xe9', 'Content-Type: text/plain; charset=ISO-8859-1'),
+      'a part with a charset other than UTF-8',
+    ],
+    ['a malformed type', field('a', '1', 'Content-Type: text/plain; charset'), 'a part with a malformed content-type'],
     ['JSON that is no UTF-8', field('a', '"\xff"', 'Content-Type: application/json'), 'a JSON part that is no UTF-8'],
   ];
   for (const [why, part, message] of parts) test(why, () => assert.equal(refused(body(part)), message));
+
+  for (const charset of ['UTF-8', 'utf8', 'us-ascii', 'ISO-8859-1']) {
+    test(`text of ASCII bytes in ${charset} is the same text in UTF-8`, () => {
+      assert.deepEqual(values(body(field('a', '+AC', `Content-Type: text/plain; charset=${charset}`))), { a: ['+AC'] });
+    });
+  }
 
   for (const encoding of ['7bit', '8bit', 'binary', 'BINARY']) {
     test(`${encoding} is the identity`, () => {
