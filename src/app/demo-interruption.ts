@@ -1,3 +1,5 @@
+import type { EventEmitter } from 'node:events';
+
 /** SIGHUP: the terminal is gone. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -9,12 +11,15 @@ export type Interruption = {
   readonly dispose: () => void;
 };
 
-/** Listens for Ctrl-C and its like. `again` is called at each signal after the first; the third ends the process as Node does by default. */
-export function interruption(again: () => void): Interruption {
+/** What is listened to: this process. */
+export type SignalSource = EventEmitter & { readonly stdout: EventEmitter };
+
+/** Listens for Ctrl-C and its like. `again` is called at the second signal; a third ends the process as Node does by default. */
+export function interruption(again: () => void, source: SignalSource = process): Interruption {
   const controller = new AbortController();
   const { promise, resolve } = Promise.withResolvers<void>();
   const dispose = (): void => {
-    for (const name of SIGNALS) process.off(name, heard);
+    for (const name of SIGNALS) source.off(name, heard);
   };
   const heard = (): void => {
     if (controller.signal.aborted) {
@@ -25,8 +30,8 @@ export function interruption(again: () => void): Interruption {
       resolve();
     }
   };
-  for (const name of SIGNALS) process.on(name, heard);
-  // What reads our output is gone (`| head`): as good as Ctrl-C.
-  process.stdout.on('error', heard);
+  for (const name of SIGNALS) source.on(name, heard);
+  // What reads our output is gone (`| head`): as good as Ctrl-C. It is said for every line that is left, so only the first counts.
+  source.stdout.on('error', () => controller.signal.aborted || heard());
   return { signal: controller.signal, aborted: promise, dispose };
 }
