@@ -15,20 +15,22 @@ const MAX_CERTIFICATES = 16;
 export function readPresentedChain(socket: TLSSocket): Result<PresentedChain, Fault> {
   try {
     const { authorized } = socket;
-    const chain = chainOf(socket.getPeerX509Certificate());
+    const chain = chainOf(socket.getPeerX509Certificate(), authorized);
     return ok({ chain, authorized, authorizationError: authorized ? undefined : reasonOf(socket) });
   } catch (error) {
     return err(fault('peer_certificate_malformed', error instanceof Error ? error.message : 'unreadable'));
   }
 }
 
-function chainOf(leaf: X509Certificate | undefined): readonly Uint8Array[] {
+function chainOf(leaf: X509Certificate | undefined, authorized: boolean): readonly Uint8Array[] {
   const chain: Uint8Array[] = [];
   let previous: Buffer | undefined;
   for (let next = leaf; next !== undefined && chain.length < MAX_CERTIFICATES; next = next.issuerCertificate) {
     const { raw } = next;
     // A self-signed certificate may name itself as its issuer.
     if (previous?.equals(raw) === true) break;
+    // Where the leaf's issuer is one of our own roots, Node 26 adds that root to a chain that verified; where intermediates were sent, it does not.
+    if (authorized && chain.length > 0 && next.checkIssued(next)) break;
     chain.push(raw);
     previous = raw;
   }
