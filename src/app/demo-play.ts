@@ -73,7 +73,7 @@ async function play(stage: Stage) {
 
 async function setUp({ clone, folder, processes, signal }: Stage) {
   say('making identities, compiling the policy, starting the agents');
-  const [callers, upstreams] = await Promise.all([
+  const [callers, upstreams] = await settled([
     makeIdentities(join(folder, 'certs'), AGENTS),
     startAgents(clone, folder, processes),
     makePolicy(clone.policy, join(folder, 'policy')),
@@ -81,7 +81,7 @@ async function setUp({ clone, folder, processes, signal }: Stage) {
   signal.throwIfAborted();
   say('starting their sidecars');
   const start = (name: (typeof AGENTS)[number]) => startSidecar(clone, folder, name, upstreams[name], processes);
-  const [mcp, http, grpc] = await Promise.all([start('mcp'), start('http'), start('grpc')]);
+  const [mcp, http, grpc] = await settled([start('mcp'), start('http'), start('grpc')]);
   return { callers, agents: { mcp, http, grpc } satisfies GuardedAgents };
 }
 
@@ -103,6 +103,12 @@ async function callAll({ clone, signal }: Stage, agents: GuardedAgents, callers:
       return rowOf(step, call, await findRecord(agents[step.agent].journal, wanted, RECORD_MS));
     }),
   );
+}
+
+/** Like `Promise.all`, but where one fails the others have ended as well: nothing writes into the folder while it is removed. */
+async function settled<T extends readonly unknown[]>(work: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
 }
 
 function giveUp(fault: Error | undefined): never {
