@@ -105,15 +105,20 @@ class RunningSidecar {
   }
 }
 
-/** The first signal that asks the process to end; a second one ends it at once, as Node does by default. */
+/** Signals of one stop may come twice (npm, systemd and a terminal each send their own); only one that comes later means "at once". */
+const REPEATED_SIGNAL_MS = 1_000;
+
+/** The first signal that asks the process to end. One that comes more than a second later ends it without a drain. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    const signals = ['SIGTERM', 'SIGINT'] as const;
+    let firstAtMs: number | undefined;
     const heard = (signal: NodeJS.Signals): void => {
-      for (const one of signals) process.off(one, heard);
+      const now = systemClock.monotonicMs();
+      firstAtMs ??= now;
+      if (now - firstAtMs > REPEATED_SIGNAL_MS) process.exit(OUTSIDE);
       resolve(signal);
     };
-    for (const one of signals) process.on(one, heard);
+    for (const one of ['SIGTERM', 'SIGINT'] as const) process.on(one, heard);
   });
 }
 

@@ -17,6 +17,8 @@ export type DecisionRecord = {
   readonly input?: PolicyInput | Readonly<Record<string, unknown>>;
   /** The policy's answer as it gave it, after masking; absent when undefined or when it was not asked. */
   readonly result?: unknown;
+  /** OPA's `nd_builtin_cache`: answers that the input does not determine, such as `time.now_ns`: name -> JSON of arguments -> answer. For replay. */
+  readonly nd_builtin_cache?: unknown;
   readonly error?: { readonly code: string; readonly message: string };
   /** Durations in nanoseconds, keys as in OPA: `timer_rego_query_eval_ns`, `timer_server_handler_ns`. */
   readonly metrics: Readonly<Record<string, number>>;

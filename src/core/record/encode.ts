@@ -5,9 +5,10 @@ import { quote } from './json-text.ts';
 /** What a record says besides its facts; JSON texts are ready to be written. */
 export type Findings = {
   readonly verdict: 'allow' | 'deny' | 'would-deny';
-  /** JSON of the masked input and result; undefined where there is none. */
+  /** JSON of the masked input, result and answers of built-ins that the input does not determine; undefined where there is none. */
   readonly input: string | undefined;
   readonly result: string | undefined;
+  readonly ndBuiltinCache: string | undefined;
   readonly error: { readonly code: string; readonly message: string } | undefined;
   readonly erased: readonly string[];
   readonly masked: readonly string[];
@@ -33,6 +34,7 @@ export function encodeRecord(facts: RecordFacts, found: Findings, labels: string
   line += `,"bundles":${asked === undefined ? '{}' : bundles},"path":${quote(asked?.entrypoint ?? '')}`;
   if (found.input !== undefined) line += `,"input":${found.input}`;
   if (found.result !== undefined) line += `,"result":${found.result}`;
+  if (found.ndBuiltinCache !== undefined) line += `,"nd_builtin_cache":${found.ndBuiltinCache}`;
   if (found.error !== undefined) {
     line += `,"error":{"code":${quote(found.error.code)},"message":${quote(found.error.message, MAX_MESSAGE)}}`;
   }

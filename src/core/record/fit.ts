@@ -33,6 +33,11 @@ export function fitResult(limitBytes: number): Fit {
   return fitter(limitBytes, '/result', []);
 }
 
+/** Makes the `Fit` for `nd_builtin_cache`, at most `limitBytes` of JSON: all of it or nothing. */
+export function fitNdBuiltinCache(limitBytes: number): Fit {
+  return fitter(limitBytes, '/nd_builtin_cache', []);
+}
+
 function fitter(limitBytes: number, pointer: string, sheddings: readonly Shedding[]): Fit {
   const json = boundedJson(limitBytes);
   return (value, erased) => {

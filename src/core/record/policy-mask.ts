@@ -3,17 +3,25 @@ import { removeAt, setAt } from './json-edit.ts';
 import { readMaskRules, type MaskRule } from './mask-rule.ts';
 
 /** What of a record the masks may change. */
-export type Maskable = { readonly input: unknown; readonly result: unknown };
+export type Maskable = { readonly input: unknown; readonly result: unknown; readonly ndBuiltinCache: unknown };
 
 /** A failure of the policy's own log rules: goes into `error` of the record. */
 export type MaskError = { readonly code: string; readonly message: string };
 
-/** Outcome of masking by policy; with an error, input and result are gone (fail safe; OPA would write no event at all). */
+/** Outcome of masking by policy; with an error, all parts are gone (fail safe; OPA would write no event at all). */
 export type PolicyMasked = Maskable & {
   readonly erased: readonly string[];
   readonly masked: readonly string[];
   readonly error: MaskError | undefined;
 };
+
+/** Where each part that a rule may name is kept here. */
+const KEY_OF = {
+  input: 'input',
+  result: 'result',
+  nd_builtin_cache: 'ndBuiltinCache',
+} as const satisfies Record<MaskRule['part'], keyof Maskable>;
+const PARTS = Object.entries(KEY_OF) as [MaskRule['part'], keyof Maskable][];
 
 type LogRule = (event: unknown) => Evaluation;
 
@@ -48,26 +56,24 @@ export function applyMask(rule: LogRule, event: unknown, parts: Maskable): Polic
   }
 }
 
-/** Takes input and result out whole, because nothing says which of them is secret. */
+/** Takes every part out whole, because nothing says which of them is secret. */
 export function erasedAll(parts: Maskable, error: MaskError): PolicyMasked {
-  const erased = [...(parts.input === undefined ? [] : ['/input']), ...(parts.result === undefined ? [] : ['/result'])];
-  return { input: undefined, result: undefined, erased, masked: [], error };
+  const erased = PARTS.filter(([, key]) => parts[key] !== undefined).map(([part]) => `/${part}`);
+  return { input: undefined, result: undefined, ndBuiltinCache: undefined, erased, masked: [], error };
 }
 
 function applyRules(rules: readonly MaskRule[], parts: Maskable): PolicyMasked {
   const erased: string[] = [];
   const masked: string[] = [];
-  let { input, result } = parts;
+  const left: Record<keyof Maskable, unknown> = { ...parts };
   for (const rule of rules) {
-    // We log no non-deterministic built-ins, so there is nothing under /nd_builtin_cache.
-    if (rule.part === 'nd_builtin_cache') continue;
-    const edited = applyRule(rule, rule.part === 'input' ? input : result);
+    const key = KEY_OF[rule.part];
+    const edited = applyRule(rule, left[key]);
     if (edited === undefined) continue;
-    if (rule.part === 'input') input = edited.value;
-    else result = edited.value;
+    left[key] = edited.value;
     (rule.op === 'remove' ? erased : masked).push(rule.pointer);
   }
-  return { input, result, erased, masked, error: undefined };
+  return { ...left, erased, masked, error: undefined };
 }
 
 /** OPA: a part that is not there is not made; a path that leads nowhere changes and lists nothing; a whole part may be replaced or removed. */

@@ -4,9 +4,9 @@ import type { RecordFacts } from '../model/record-facts.ts';
 import { GENESIS, sealLine } from './chain.ts';
 import { DEFAULT_MASK, maskInput, maskResult, type MaskDefaults } from './default-mask.ts';
 import { encodeRecord, type Findings } from './encode.ts';
-import { fitInput, fitResult } from './fit.ts';
+import { fitInput, fitNdBuiltinCache, fitResult, type Fit } from './fit.ts';
 import { inert } from './json-text.ts';
-import { applyMask, askDrop, erasedAll, type MaskError } from './policy-mask.ts';
+import { applyMask, askDrop, erasedAll, type Maskable, type MaskError } from './policy-mask.ts';
 import { verdictOf } from './verdict.ts';
 
 export type RecorderOptions = {
@@ -36,13 +36,17 @@ export function createRecorder(options: RecorderOptions): Recorder {
   return new ChainedRecorder(options);
 }
 
+/** Answers of non-deterministic built-ins are few and small. */
+const ND_BUILTIN_CACHE_BYTES = 4_096;
+
 type Findable = Omit<Findings, 'verdict' | 'requestNumber'>;
 
 class ChainedRecorder implements Recorder {
   readonly #labels: string;
   readonly #mask: MaskDefaults;
-  readonly #fitInput: ReturnType<typeof fitInput>;
-  readonly #fitResult: ReturnType<typeof fitResult>;
+  readonly #fitInput: Fit;
+  readonly #fitResult: Fit;
+  readonly #fitNdBuiltinCache = fitNdBuiltinCache(ND_BUILTIN_CACHE_BYTES);
   #head: string;
   #count = 0;
   /** `bundles` of the policy that was last written, as JSON. */
@@ -76,22 +80,29 @@ class ChainedRecorder implements Recorder {
       return found === undefined ? undefined : this.#encode(facts, found);
     } catch (thrown) {
       const message = `record: ${thrown instanceof Error ? thrown.message : 'threw'}`;
-      const bare = erasedAll({ input: facts.input, result: resultOf(facts) }, { code: 'internal_error', message });
-      return this.#encode(facts, { ...bare, input: undefined, result: undefined, reasons: [] });
+      const bare = erasedAll(partsOf(facts), { code: 'internal_error', message });
+      return this.#encode(facts, {
+        ...bare,
+        input: undefined,
+        result: undefined,
+        ndBuiltinCache: undefined,
+        reasons: [],
+      });
     }
   }
 
   /** What the record says after masking; undefined where it is dropped. */
   #find(facts: RecordFacts): Findable | undefined {
     const policy = facts.policy;
-    const raw = { input: facts.input, result: resultOf(facts) };
+    const raw = partsOf(facts);
     const event = policy?.mask === undefined && policy?.drop === undefined ? undefined : this.#event(facts, raw);
     const dropped = policy?.drop === undefined ? undefined : askDrop(policy.drop, event);
     if (dropped?.drop === true) return undefined;
     const traces = { erased: [] as string[], masked: [] as string[] };
     const parts = {
-      input: raw.input && maskInput(raw.input, this.#mask, traces),
+      input: facts.input && maskInput(facts.input, this.#mask, traces),
       result: maskResult(raw.result, this.#mask, traces),
+      ndBuiltinCache: raw.ndBuiltinCache,
     };
     const own = policy?.mask === undefined ? undefined : applyMask(policy.mask, event, parts);
     const { erased, masked } = traces;
@@ -101,6 +112,7 @@ class ChainedRecorder implements Recorder {
     return {
       input: this.#fitInput(left.input, erased),
       result: this.#fitResult(left.result, erased),
+      ndBuiltinCache: this.#fitNdBuiltinCache(left.ndBuiltinCache, erased),
       error: joined([policyError(facts), own?.error, dropped?.error]),
       erased,
       masked,
@@ -109,11 +121,12 @@ class ChainedRecorder implements Recorder {
   }
 
   /** The event that mask and drop rules see as `input`: the record as OPA would log it, before any masking, without its place in the chain. */
-  #event(facts: RecordFacts, raw: { readonly input: unknown; readonly result: unknown }): unknown {
+  #event(facts: RecordFacts, raw: Maskable): unknown {
     const input = raw.input === undefined ? undefined : JSON.stringify(raw.input);
     const result = raw.result === undefined ? undefined : JSON.stringify(raw.result);
+    const ndBuiltinCache = raw.ndBuiltinCache === undefined ? undefined : JSON.stringify(raw.ndBuiltinCache);
     const reasons = facts.decision?.reasons ?? [];
-    const found = { input, result, error: policyError(facts), erased: [], masked: [], reasons };
+    const found = { input, result, ndBuiltinCache, error: policyError(facts), erased: [], masked: [], reasons };
     const open = this.#encode(facts, found);
     return JSON.parse(`${open.slice(0, -1)}}}`);
   }
@@ -126,8 +139,11 @@ class ChainedRecorder implements Recorder {
   }
 }
 
-function resultOf(facts: RecordFacts): unknown {
-  return facts.evaluation?.kind === 'defined' ? facts.evaluation.value : undefined;
+/** What of a decision may hold secrets, as it was before any masking. */
+function partsOf({ input, evaluation }: RecordFacts): Maskable {
+  const answered = evaluation === undefined || evaluation.kind === 'failed' ? undefined : evaluation;
+  const result = answered?.kind === 'defined' ? answered.value : undefined;
+  return { input, result, ndBuiltinCache: answered?.ndBuiltinCache };
 }
 
 /** `error` of OPA's event: evaluation failed, or its answer was none that could be used. An ordinary denial is no error. */
