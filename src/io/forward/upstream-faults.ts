@@ -3,30 +3,32 @@ import { constants } from 'node:http2';
 import { fault, type Fault, type FaultCode } from '../../core/model/faults.ts';
 
 /** What an error of the upstream side means. Everything not listed here ended an exchange that had begun: `upstream_aborted`. */
-const CODES: Readonly<Record<string, FaultCode>> = {
-  ECONNREFUSED: 'upstream_unreachable',
-  ENOENT: 'upstream_unreachable',
-  EACCES: 'upstream_unreachable',
-  EPERM: 'upstream_unreachable',
-  ENOTSOCK: 'upstream_unreachable',
-  EHOSTUNREACH: 'upstream_unreachable',
-  EHOSTDOWN: 'upstream_unreachable',
-  ENETUNREACH: 'upstream_unreachable',
-  EADDRNOTAVAIL: 'upstream_unreachable',
-  ENOTFOUND: 'upstream_unreachable',
-  EAI_AGAIN: 'upstream_unreachable',
-  EMFILE: 'overloaded',
-  ENFILE: 'overloaded',
-  ETIMEDOUT: 'upstream_timeout',
-  UND_ERR_CONNECT_TIMEOUT: 'upstream_timeout',
-  UND_ERR_HEADERS_OVERFLOW: 'upstream_protocol_error',
-  ERR_HTTP2_ERROR: 'upstream_protocol_error',
-  UND_ERR_DESTROYED: 'draining',
-  UND_ERR_CLOSED: 'draining',
-  UND_ERR_INVALID_ARG: 'internal_error',
-  UND_ERR_NOT_SUPPORTED: 'internal_error',
-  UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 'internal_error',
-};
+const CODES: ReadonlyMap<string, FaultCode> = new Map<string, FaultCode>(
+  Object.entries({
+    ECONNREFUSED: 'upstream_unreachable',
+    ENOENT: 'upstream_unreachable',
+    EACCES: 'upstream_unreachable',
+    EPERM: 'upstream_unreachable',
+    ENOTSOCK: 'upstream_unreachable',
+    EHOSTUNREACH: 'upstream_unreachable',
+    EHOSTDOWN: 'upstream_unreachable',
+    ENETUNREACH: 'upstream_unreachable',
+    EADDRNOTAVAIL: 'upstream_unreachable',
+    ENOTFOUND: 'upstream_unreachable',
+    EAI_AGAIN: 'upstream_unreachable',
+    EMFILE: 'overloaded',
+    ENFILE: 'overloaded',
+    ETIMEDOUT: 'upstream_timeout',
+    UND_ERR_CONNECT_TIMEOUT: 'upstream_timeout',
+    UND_ERR_HEADERS_OVERFLOW: 'upstream_protocol_error',
+    ERR_HTTP2_ERROR: 'upstream_protocol_error',
+    UND_ERR_DESTROYED: 'draining',
+    UND_ERR_CLOSED: 'draining',
+    UND_ERR_INVALID_ARG: 'internal_error',
+    UND_ERR_NOT_SUPPORTED: 'internal_error',
+    UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 'internal_error',
+  } satisfies Record<string, FaultCode>),
+);
 
 /** The fault of an upstream connection's error. `detail` holds the error's own text, which never has request content in it. */
 export function faultOfError(error: unknown): Fault {
@@ -52,7 +54,7 @@ const MISPLACED_ANSWERS: ReadonlySet<string> = new Set(['bad response', 'bad upg
 function faultOf(error: unknown, unlisted: FaultCode): Fault {
   const { code, message } = describe(error);
   const parsing = code.startsWith('HPE_') && code !== ENDED_EARLY;
-  const kind = CODES[code] ?? (parsing ? 'upstream_protocol_error' : unlisted);
+  const kind = CODES.get(code) ?? (parsing ? 'upstream_protocol_error' : unlisted);
   return fault(kind, code === '' ? message : `${code}: ${message}`);
 }
 

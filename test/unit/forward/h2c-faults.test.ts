@@ -252,18 +252,6 @@ test('gRPC "Deadline": it passes in the middle of a stream: the status is 4 and 
   await upstream.close();
 });
 
-test('a gRPC call without a deadline is not bound by the time for an ordinary answer', async () => {
-  const upstream = await frameUpstream(async (peer) => {
-    const { streamId } = await peer.next(TYPE.headers);
-    setTimeout(() => peer.send(head(streamId, [['grpc-status', '0']], FLAG.endHeaders | FLAG.endStream)), 120);
-  });
-  const forwarder = forwarderTo('h2c', upstream.port, { upstreamTimeoutMs: 30 });
-  const downstream = new FakeDownstream({ protocol: 'http2', body: bodyOf('x') });
-  assert.equal((await outcomeOf(forwarder, downstream, GRPC)).kind, 'forwarded');
-  await forwarder.stop(0);
-  await upstream.close();
-});
-
 test('an ordinary request over HTTP/2 that is never answered: 504, and its stream is reset', async () => {
   const upstream = await frameUpstream(async (peer) => {
     await peer.next(TYPE.rstStream);

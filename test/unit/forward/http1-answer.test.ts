@@ -226,10 +226,33 @@ test('an agent that writes faster than the peer reads is held back, and goes on 
   assert.equal(outcome.kind, 'forwarded');
 });
 
+/** undici before 8.4 ended the process here, with an assertion that nothing can catch (nodejs/undici#5360). */
+for (const fields of ['Connection: close\r\nContent-Length: 300000\r\n', 'Connection: close\r\n']) {
+  test(`an agent that closes after its answer while the peer does not read: all of it arrives (${fields.length} bytes of fields)`, async () => {
+    const { downstream, outcome } = await exchange(
+      async (connection) => {
+        await connection.request();
+        connection.send(`HTTP/1.1 200 OK\r\n${fields}\r\n`);
+        connection.socket.end(Buffer.alloc(300_000, 'x'));
+      },
+      { downstream: { capacity: 1 } },
+      async (fake) => {
+        await untilStill(() => fake.bytesOut);
+        while (fake.bytesOut < 300_000) {
+          fake.drain();
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      },
+    );
+    assert.equal(downstream.received.length, 300_000);
+    assert.deepEqual(outcome, { kind: 'forwarded', status: 200, bytesIn: 0, bytesOut: 300_000 });
+  });
+}
+
 test('a peer that writes faster than the agent reads is held back', async () => {
   const stream = bodyToFeed();
   const release = Promise.withResolvers<void>();
-  const total = 200;
+  const total = 160;
   const { outcome } = await exchange(
     async (connection) => {
       await connection.head();
