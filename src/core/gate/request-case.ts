@@ -81,8 +81,11 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     }
     this.#bodyCollected = true;
     this.exchange.collectBody(this.#guard.limits.inspectedBodyBytes, wanted.enough, (body) => {
-      if ('kind' in body) this.refuse(body);
-      else this.#collect(request, body);
+      if ('kind' in body) {
+        // The record says who asked for what, although there is no body to judge.
+        this.unjudgedInput = this.#read(request, policy, undefined).input;
+        this.refuse(body);
+      } else this.#collect(request, body);
     });
   }
 

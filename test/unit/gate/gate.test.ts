@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import type { Evaluation } from '../../../src/core/model/policy.ts';
 import { fault } from '../../../src/core/model/faults.ts';
+import type { Evaluation } from '../../../src/core/model/policy.ts';
+import type { PolicyInput } from '../../../src/core/model/policy-input.ts';
 import {
   fakeConnection,
   FakeExchange,
@@ -234,6 +235,22 @@ describe('bodies', () => {
     assert.equal(exchange.answer?.status, 413);
     assert.equal(world.journal.records[0]?.sallyport.fault, 'body_too_large');
   });
+
+  for (const code of ['peer_aborted', 'request_timeout', 'request_malformed'] as const) {
+    test(`a body that did not come (${code}) is refused unjudged, and the record says who asked for what`, () => {
+      const world = new FakeGateWorld();
+      const policy = new FakePolicy(true, { parsedBody: true });
+      world.policy = policy;
+      const head = http1Head('POST', '/tools?x=1', ['Content-Type', 'application/json', 'Content-Length', '9']);
+      world.gate.exchange(new FakeExchange(head, { body: fault(code, 'it broke off') }));
+      const [record] = world.journal.records;
+      assert.equal(record?.sallyport.fault, code);
+      const { method, path } = (record?.input as PolicyInput).attributes.request?.http ?? {};
+      assert.deepEqual([method, path], ['POST', '/tools?x=1']);
+      assert.equal(policy.asked.length, 0);
+      assert.equal(world.forwarder.permits.length, 0);
+    });
+  }
 
   test('a revision that comes while the body is read and reads it decides on it', () => {
     const world = new FakeGateWorld();
