@@ -56,6 +56,7 @@ function shownRecord(record: unknown, terminal: Terminal): string {
   const outcome = at(ours, 'outcome');
   const grpc = at(outcome, 'grpc_status');
   const http = at(at(at(at(record, 'input'), 'attributes'), 'request'), 'http');
+  const asked = http ?? at(ours, 'request');
   const reasons = at(ours, 'reasons');
   const why = [at(ours, 'fault'), ...(Array.isArray(reasons) ? reasons : [])].map((part) => text(part, ''));
   return [
@@ -63,7 +64,7 @@ function shownRecord(record: unknown, terminal: Terminal): string {
     terminal.style('out', VERDICTS[verdict] ?? 'bold', verdict.padEnd(10)),
     `${text(at(outcome, 'status'), '0')}${grpc === undefined ? '' : `/${text(grpc, '?')}`}`.padEnd(6),
     text(at(ours, 'peer'), 'nobody'),
-    `${text(at(http, 'method'), '')} ${text(at(http, 'path'), '')}`.trim() || '-',
+    `${text(at(asked, 'method'), '')} ${text(at(http, 'path') ?? at(asked, 'target'), '')}`.trim() || '-',
     terminal.style('out', 'dim', why.filter((part) => part !== '').join('; ')),
   ]
     .join(' ')

@@ -81,6 +81,11 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
   protected abstract writeRefusal(reason: Fault): void;
   protected abstract canBeJudgedBy(policy: Policy): boolean;
 
+  /** What the record can still say of something that was refused before an input was made of it. */
+  protected asReceived(): RecordFacts['asReceived'] {
+    return undefined;
+  }
+
   protected refuse(reason: Fault): void {
     this.#state = 'refusing';
     this.reason = reason;
@@ -104,6 +109,7 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
       peer: exchange.peer,
       policy: judgement?.policy ?? this.host.policy(),
       input: judgement?.input ?? this.unjudgedInput,
+      asReceived: judgement === undefined && this.unjudgedInput === undefined ? this.asReceived() : undefined,
       evaluation: judgement?.evaluation,
       decision: judgement?.decision,
       fault: this.reason,

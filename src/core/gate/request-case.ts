@@ -1,10 +1,12 @@
 import type { DecisionId } from '../kernel/brand.ts';
+import { firstHeader } from '../kernel/headers.ts';
 import { hex } from '../kernel/uuid.ts';
 import type { Random } from '../kernel/clock.ts';
 import { NO_OBLIGATIONS, type DenialAnswer, type Obligations } from '../model/decision.ts';
 import { fault, type Fault } from '../model/faults.ts';
 import type { Limits, PathTolerance } from '../model/limits.ts';
 import type { Policy } from '../model/policy.ts';
+import type { RecordFacts } from '../model/record-facts.ts';
 import type { CanonicalRequest } from '../model/request.ts';
 import { canonicalise } from '../request/canonicalise.ts';
 import type { ProtoDescriptors } from '../request/grpc-body.ts';
@@ -132,6 +134,12 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     const style = this.#request?.style ?? styleOfUnread(this.exchange);
     const answer = refusalAnswer(reason, style, this.decisionId, this.#denial);
     this.exchange.refuse(answer, (outcome) => this.close(outcome));
+  }
+
+  protected override asReceived(): RecordFacts['asReceived'] {
+    const { head } = this.exchange;
+    if (head.kind === 'http1') return { method: head.method, target: head.target };
+    return { method: firstHeader(head.headers, ':method') ?? '', target: firstHeader(head.headers, ':path') ?? '' };
   }
 
   /** A policy that reads bodies cannot judge a request whose body has gone by unread; such a request stays decided as it was. */

@@ -17,6 +17,8 @@ export type RecordFacts = {
   readonly peer: Peer;
   readonly policy: Policy | undefined;
   readonly input: PolicyInput | undefined;
+  /** Method and target as received, where the head was refused before an input could be made of it. */
+  readonly asReceived?: { readonly method: string; readonly target: string } | undefined;
   readonly evaluation: Evaluation | undefined;
   readonly decision: Decision | undefined;
   /** Why it was refused, or would have been; undefined for an allow. */

@@ -43,6 +43,8 @@ export type SallyportRecord = {
   readonly fault?: string;
   /** What exactly was wrong, for the operator; with `fault`. */
   readonly detail?: string;
+  /** Method and target as received, cut where they are long, for a request that was refused before there was an `input`. */
+  readonly request?: { readonly method: string; readonly target: string };
   readonly reasons: readonly string[];
   readonly mode: 'enforce' | 'shadow';
   readonly outcome: {

@@ -20,6 +20,8 @@ export type Findings = {
 const MAX_REASONS = 32;
 const MAX_REASON = 512;
 const MAX_MESSAGE = 1_024;
+const MAX_METHOD = 64;
+const MAX_TARGET = 2_048;
 const MAX_POINTERS = 256;
 
 /**
@@ -58,6 +60,10 @@ function encodeSallyport(facts: RecordFacts, found: Findings): string {
   part += `,"verdict":"${found.verdict}"`;
   if (facts.fault !== undefined) {
     part += `,"fault":"${facts.fault.code}","detail":${quote(facts.fault.detail, MAX_MESSAGE)}`;
+  }
+  if (facts.asReceived !== undefined) {
+    const { method, target } = facts.asReceived;
+    part += `,"request":{"method":${quote(method, MAX_METHOD)},"target":${quote(target, MAX_TARGET)}}`;
   }
   part += `,"reasons":${texts(found.reasons, MAX_REASONS, MAX_REASON)},"mode":"${facts.mode}"`;
   part += `,"outcome":${encodeOutcome(facts.outcome, facts.totalMs)}`;

@@ -182,6 +182,17 @@ describe('fault table: what is refused, with which code, and nothing is forwarde
     });
   }
 
+  test('promise 9: the record of a head that was refused as a whole says what was asked', () => {
+    const world = new FakeGateWorld();
+    world.gate.exchange(new FakeExchange(http1Head('PUT', '/a/../b?c=d')));
+    world.gate.exchange(new FakeExchange(grpcHead('/a.B/C;x')));
+    const [first, second] = world.journal.records.map((record) => record.sallyport.request);
+    assert.deepEqual(first, { method: 'PUT', target: '/a/../b?c=d' });
+    assert.deepEqual(second, { method: 'POST', target: '/a.B/C;x' });
+    world.gate.exchange(new FakeExchange(http1Head('GET', '/')));
+    assert.equal(world.journal.records[2]?.sallyport.request, undefined);
+  });
+
   test('a policy that throws is a denial, not a crash (promise 4)', () => {
     const world = new FakeGateWorld();
     world.policy = new FakePolicy(true).answering(() => {
