@@ -137,7 +137,7 @@ test(
         assert.equal(peer.received, '', 'it is told nothing');
 
         const [record, ...more] = await sidecar.recordsFrom(before, 1);
-        assert.equal(record?.sallyport.fault, code, record?.sallyport.detail);
+        assert.equal(record?.sallyport.fault, code, record?.sallyport.detail ?? 'no record');
         assert.equal(record.sallyport.verdict, 'deny');
         assert.deepEqual([record.sallyport.outcome.kind, record.sallyport.outcome.status], ['refused', 0]);
         assert.equal(record.input, undefined, 'no policy saw it');
