@@ -28,10 +28,12 @@ export class DemoRun {
   readonly #child: ChildProcess;
   readonly #ended: Promise<number | NodeJS.Signals>;
 
-  constructor(temp: string, args: readonly string[]) {
+  constructor(temp: string, args: readonly string[], shell: boolean) {
     this.temp = temp;
     const env = { ...process.env, TMPDIR: temp };
-    this.#child = spawn(process.execPath, [join(ROOT, 'src/cli/main.ts'), 'demo', ...args], { cwd: ROOT, env });
+    const command = [process.execPath, join(ROOT, 'src/cli/main.ts'), 'demo', ...args];
+    const [program = '', ...rest] = shell ? ['/bin/sh', '-c', '"$@"; true', 'sh', ...command] : command;
+    this.#child = spawn(program, rest, { cwd: ROOT, env });
     const { promise, resolve: ended } = Promise.withResolvers<number | NodeJS.Signals>();
     this.#ended = promise;
     this.#child.stdout?.on('data', (chunk: Buffer) => (this.out += chunk.toString()));
@@ -39,7 +41,7 @@ export class DemoRun {
     this.#child.on('close', (code, signal) => ended(code ?? signal ?? -1));
   }
 
-  /** Its exit code, or the signal that it died of. */
+  /** Its exit code, or the signal that it died of, once nobody holds its output any more. */
   ended(): Promise<number | NodeJS.Signals> {
     return this.#ended;
   }
@@ -74,9 +76,20 @@ export class DemoRun {
   }
 }
 
+export type DemoOptions = {
+  /** Where its temporary folder is made. */
+  readonly folder?: string;
+  /** Puts a shell between, as npm does: signals reach that one. */
+  readonly shell?: boolean;
+};
+
 /** Starts the demo. Whatever is left of it ends with the test. */
-export async function startDemo(context: TestContext, args: readonly string[], folder = '/tmp/sp-'): Promise<DemoRun> {
-  const run = new DemoRun(await mkdtemp(folder), args);
+export async function startDemo(
+  context: TestContext,
+  args: readonly string[],
+  { folder = '/tmp/sp-', shell = false }: DemoOptions = {},
+): Promise<DemoRun> {
+  const run = new DemoRun(await mkdtemp(folder), args, shell);
   context.after(async () => {
     run.signal('SIGTERM');
     for (const { pid } of run.processes()) if (pid !== process.pid) kill(pid);

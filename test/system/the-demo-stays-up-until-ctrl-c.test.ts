@@ -64,6 +64,15 @@ test('a sidecar that dies while it is up ends the demo with 3, and the others wi
   assert.deepEqual(await demo.remains(), []);
 });
 
+test('a parent that dies without a word takes the demo along', async (context) => {
+  const demo = await startDemo(context, [], { shell: true });
+  await demo.isUp();
+  demo.signal('SIGKILL');
+  assert.equal(await demo.ended(), 'SIGKILL');
+  await until('everything to be gone', () => demo.processes().length === 0);
+  assert.deepEqual(await demo.remains(), []);
+});
+
 test('interrupted while it starts, it leaves nothing and ends with 3', async (context) => {
   const demo = await startDemo(context, []);
   await until('the first agent', () => demo.processes().some(({ command }) => command.includes('http-agent')));
@@ -74,7 +83,7 @@ test('interrupted while it starts, it leaves nothing and ends with 3', async (co
 });
 
 test('what keeps it from starting is told, and ends the demo with 3', async (context) => {
-  const demo = await startDemo(context, ['--once'], `/tmp/sp-${'long-'.repeat(20)}`);
+  const demo = await startDemo(context, ['--once'], { folder: `/tmp/sp-${'long-'.repeat(20)}` });
   assert.equal(await demo.ended(), 3);
   assert.match(demo.err, /mcp\.sock is too long for a unix socket; set TMPDIR to a shorter path/);
   assert.deepEqual(await demo.remains(), []);
