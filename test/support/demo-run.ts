@@ -64,16 +64,15 @@ export class DemoRun {
   async remains(): Promise<readonly string[]> {
     return [...this.processes().map(({ command }) => command), ...(await readdir(this.temp))];
   }
+}
 
-  /** The rows of its table. */
-  rows(): readonly TableRow[] {
-    const lines = this.out.split('\n');
-    const end = lines.indexOf('');
-    return lines.slice(1, end).map((line) => {
-      const [who = '', agent = '', what = '', verdict = '', status = '', why = '', micros = ''] = line.split(/ {2,}/);
-      return { who, agent, what, verdict, status, why, micros };
-    });
-  }
+/** The rows of a table that begins with the text and ends with an empty line. */
+export function rowsOf(text: string): readonly TableRow[] {
+  const lines = text.split('\n');
+  return lines.slice(1, lines.indexOf('')).map((line) => {
+    const [who = '', agent = '', what = '', verdict = '', status = '', why = '', micros = ''] = line.split(/ {2,}/);
+    return { who, agent, what, verdict, status, why, micros };
+  });
 }
 
 export type DemoOptions = {

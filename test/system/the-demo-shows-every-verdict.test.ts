@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { startDemo } from '../support/demo-run.ts';
+import { rowsOf, startDemo } from '../support/demo-run.ts';
 
 /** What the issue asks the table to show: who, agent, call, verdict and the status that the client saw. */
 const EXPECTED: readonly string[] = [
@@ -32,7 +34,7 @@ test('npm start -- --once: every verdict, from every agent, as expected; nothing
   const demo = await startDemo(context, ['--once']);
   assert.equal(await demo.ended(), 0, demo.err);
 
-  const rows = demo.rows();
+  const rows = rowsOf(demo.out);
   assert.deepEqual(
     rows.map(({ who, agent, what, verdict, status }) => [who, agent, what, verdict, status].join(' ')),
     EXPECTED,
@@ -50,4 +52,14 @@ test('npm start -- --once: every verdict, from every agent, as expected; nothing
   assert.ok(demo.out.split('\n').every((line) => line.length <= 120));
 
   assert.deepEqual(await demo.remains(), []);
+});
+
+test('README: every row of its excerpt is one that the demo shows', async () => {
+  const readme = await readFile(join(import.meta.dirname, '../../README.md'), 'utf8');
+  const [, excerpt = ''] = /```\n(WHO .*?)```/s.exec(readme) ?? [];
+  const rows = rowsOf(excerpt).map(({ who, agent, what, verdict, status }) =>
+    [who, agent, what, verdict, status].join(' '),
+  );
+  assert.ok(rows.length > 5);
+  for (const row of rows) assert.ok(EXPECTED.includes(row), row);
 });

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+
+import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../support/until.ts';
+
+const run = promisify(execFile);
+const ROOT = resolve(import.meta.dirname, '../..');
+const README = await readFile(join(ROOT, 'README.md'), 'utf8');
+
+/** The commands below a heading, block by block, with this very Node in place of npx. */
+function commandsBelow(heading: string): readonly string[] {
+  const [, section = ''] = README.split(`\n## ${heading}\n`);
+  const [own = ''] = section.split('\n## ');
+  const sallyport = `'${process.execPath}' '${join(ROOT, 'src/cli/main.ts')}'`;
+  return [...own.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block.replaceAll('npx sallyport', sallyport));
+}
+
+/** Runs a program until the test ends; gives what it has said so far. */
+function start(context: TestContext, program: string, args: readonly string[], cwd: string): () => string {
+  let said = '';
+  const child: ChildProcess = spawn(program, [...args], { cwd });
+  context.after(() => child.kill('SIGKILL'));
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  return () => said;
+}
+
+const portIn = (text: string, pattern: RegExp): number | undefined => Number(pattern.exec(text)?.[1]) || undefined;
+
+test('README: an agent is wrapped, called and refused by what stands there, on other ports', async (context) => {
+  const folder = await tempFolder(context);
+  const [wrap = '', call = ''] = commandsBelow('Wrap your own agent');
+  assert.ok(wrap.split('\n').length + call.split('\n').length - 2 < 20, 'under 20 lines');
+
+  const agent = start(context, process.execPath, [join(ROOT, 'examples/http-agent/server.ts')], folder);
+  const upstream = await until('the agent', () => portIn(agent(), /"listening":(\d+)/));
+  // `exec`: the shell becomes the sidecar, so that the test ends it.
+  const script = wrap
+    .replace('0.0.0.0:8443', '127.0.0.1:0')
+    .replace('127.0.0.1:8080', `127.0.0.1:${upstream}`)
+    .replace(/^(.* run --config)/m, 'exec $1');
+  const sidecar = start(context, '/bin/sh', ['-e', '-c', script], folder);
+  const port = await until(`the sidecar: ${sidecar()}`, () => portIn(sidecar(), /"port":(\d+),"msg":"listening"/));
+
+  const mine = join(folder, 'mine');
+  const curl = async (more: string): Promise<string> => {
+    const line = `${call.trim().replace('8443', String(port))} --silent --write-out '\\n%{http_code}' ${more}`;
+    return (await run('/bin/sh', ['-c', line], { cwd: mine })).stdout;
+  };
+  if (await exists('curl')) {
+    assert.match(await curl(''), /Weekly report.*\n200$/);
+    assert.match(await curl('-X DELETE'), /"decision_id".*\n403$/);
+    if (await exists('sha256sum')) await readsTheLog(mine);
+  }
+});
+
+/** The commands below "Decision records": show, verify, and the hash by hand. */
+async function readsTheLog(mine: string): Promise<void> {
+  const [commands = ''] = commandsBelow('Decision records');
+  const journal = join(mine, 'decisions.ndjson');
+  await until('both records', async () => (await readFile(journal, 'utf8')).split('\n').length === 3);
+  const { stdout } = await run('/bin/sh', ['-e', '-c', commands], { cwd: mine });
+  const lines = stdout.trimEnd().split('\n');
+  assert.match(lines[0] ?? '', /deny +403 .*agents\/friend DELETE \/reports\/weekly policy_denied/);
+  assert.match(lines[1] ?? '', /^sound: 2 records$/);
+  const hash = (await readFile(journal, 'utf8')).trimEnd().slice(-67, -3);
+  assert.match(lines.at(-1) ?? '', new RegExp(`^${hash} `));
+}
+
+async function exists(program: string): Promise<boolean> {
+  return run(program, ['--version']).then(
+    () => true,
+    () => false,
+  );
+}
