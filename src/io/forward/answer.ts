@@ -39,8 +39,8 @@ type Phase = 'waiting' | 'held' | 'streaming' | 'ended' | 'failing' | 'given-up'
  * turns failures into what the peer may see, and reports the outcome exactly once.
  */
 export class Answer implements Flushable {
-  readonly #assignment: Assignment;
   readonly #shared: Shared;
+  #work: Assignment | undefined;
   #call: UpstreamCall | undefined;
   #phase: Phase = 'waiting';
   #status = 0;
@@ -53,8 +53,14 @@ export class Answer implements Flushable {
   #failure: Fault | undefined;
 
   constructor(assignment: Assignment, shared: Shared) {
-    this.#assignment = assignment;
+    this.#work = assignment;
     this.#shared = shared;
+  }
+
+  /** What is being answered; let go once the outcome was reported, after which no phase lets anybody ask. */
+  get #assignment(): Assignment {
+    if (this.#work === undefined) throw new TypeError('the answer is settled');
+    return this.#work;
   }
 
   /** True while the upstream's answer is still wanted. */
@@ -270,11 +276,13 @@ export class Answer implements Flushable {
   }
 
   #settleAborted(reason: Fault, by: 'peer' | 'us', status: number): void {
+    if (this.#phase === 'settled') return;
     const { bytesIn, bytesOut } = this.#assignment.downstream;
     this.#settle({ kind: 'aborted', by, fault: reason, status, bytesIn, bytesOut });
   }
 
   #settleFailed(reason: Fault, status: number, grpcStatus: number | undefined): void {
+    if (this.#phase === 'settled') return;
     const { bytesIn, bytesOut } = this.#assignment.downstream;
     const grpc = grpcStatus === undefined ? {} : { grpcStatus };
     this.#settle({ kind: 'upstream-failed', fault: reason, status, ...grpc, bytesIn, bytesOut });
@@ -286,9 +294,10 @@ export class Answer implements Flushable {
     this.#stopDeadline();
     // What a finished request still points to is kept until the next full collection where V8 has moved it to the old generation, and each
     // young collection then copies it: a fifth of the CPU of a request.
+    const { downstream, done } = this.#assignment;
+    this.#work = undefined;
     this.#call = undefined;
     this.#headers = [];
-    const { downstream, done } = this.#assignment;
     downstream.onClosed = undefined;
     downstream.onDrain = undefined;
     downstream.onSent = undefined;

@@ -110,8 +110,6 @@ class Http1Call implements Dispatcher.DispatchHandler, UpstreamCall {
     if (isOtherwiseCoded(headers))
       this.#answer.fail(fault('upstream_protocol_error', 'a transfer coding other than chunked'));
     else this.#answer.head(status, headers);
-    // Complete with its head (RFC 9112 6.3). undici misses the body where a 304 says how long it would have been.
-    if (status === 204 || status === 304 || this.#request.method === 'HEAD') this.#answer.end([]);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

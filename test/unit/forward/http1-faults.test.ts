@@ -236,6 +236,22 @@ test('a peer that goes away while the agent works: the agent sees its connection
   await upstream.close();
 });
 
+test('a peer that goes away while the connection to the agent is made: not a byte is sent', async () => {
+  const accepted = Promise.withResolvers<ScriptedConnection>();
+  const upstream = await scriptedUpstream((connection) => accepted.resolve(connection));
+  const forwarder = forwarderTo('http1', upstream.port);
+  const downstream = new FakeDownstream({ body: bodyOf('secret') });
+  const outcome = outcomeOf(forwarder, downstream, { method: 'POST', body: { kind: 'stream' }, expectContinue: true });
+  downstream.onClosed?.(fault('peer_aborted', 'gone'), 'peer');
+  assert.equal((await outcome).kind, 'aborted');
+  const connection = await accepted.promise;
+  await forwarder.stop(1_000);
+  await connection.closed;
+  assert.equal(connection.raw.length, 0);
+  assert.deepEqual(downstream.kinds, []);
+  await upstream.close();
+});
+
 test('an exchange that is cut in the middle of its answer: aborted by us, with the status that the peer has', async () => {
   const upstream = await scriptedUpstream(
     wholeAnswer('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'),

@@ -90,6 +90,23 @@ test('half-close: the end of one direction is passed on, and the other goes on',
   assert.deepEqual(outcome, { kind: 'forwarded', status: 0, bytesIn: 8, bytesOut: 12 });
 });
 
+test('half-close: an agent that has said all it has to say still hears the peer', async () => {
+  let heard = '';
+  const { outcome } = await tunnel(
+    async (connection) => {
+      connection.socket.end('that is all');
+      connection.socket.on('data', (bytes: Buffer) => (heard += bytes.toString()));
+      await event(connection.socket, 'end');
+    },
+    async ({ pair }) => {
+      assert.equal(await readAll(pair), 'that is all');
+      pair.peer.end('understood');
+    },
+  );
+  assert.equal(heard, 'understood');
+  assert.deepEqual(outcome, { kind: 'forwarded', status: 0, bytesIn: 10, bytesOut: 11 });
+});
+
 test('the slower side paces the faster one', async () => {
   const total = 30_000_000;
   let sent = 0;

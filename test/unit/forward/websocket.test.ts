@@ -424,6 +424,22 @@ test('a peer that goes away before the 101: aborted by the peer, and the agent i
   assert.deepEqual(outcome, { kind: 'aborted', by: 'peer', fault: reason, status: 0, bytesIn: 0, bytesOut: 0 });
 });
 
+test('a peer that closes an open tunnel is its ordinary end, also where the listener tells of it first', async () => {
+  const { outcome } = await tunnel(
+    async (connection) => {
+      await switching(connection);
+      await connection.closed;
+      connection.socket.end();
+    },
+    async (peer, downstream) => {
+      await peer.until('\r\n\r\n');
+      downstream.onClosed?.(fault('peer_aborted', 'closed'), 'peer');
+      peer.socket.end();
+    },
+  );
+  assert.deepEqual(outcome, { kind: 'forwarded', status: 101, bytesIn: 0, bytesOut: 0 });
+});
+
 test('a peer that resets an open tunnel: aborted by the peer', async () => {
   const { outcome } = await tunnel(switching, async (peer) => {
     await peer.until('\r\n\r\n');
