@@ -167,7 +167,10 @@ export class Http2Exchange extends OpenExchange {
   }
 
   protected override isDelivered(): boolean {
-    return this.#hasEnded && this.#stream.writableFinished && !this.#trailsAfterData;
+    if (!this.#hasEnded || this.#trailsAfterData) return false;
+    const { writableFinished, writableEnded, writableLength, rstCode } = this.#stream;
+    // Where the request ended before its answer, Node closes the stream with END_STREAM and never emits `finish`: what is left to write tells.
+    return writableFinished || (writableEnded && writableLength === 0 && rstCode === NO_ERROR);
   }
 
   protected override writeRefusal(answer: RefusalAnswer): void {
