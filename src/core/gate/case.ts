@@ -34,7 +34,6 @@ type ExchangeFacts = Pick<RawExchange, 'connection' | 'peer' | 'receivedAtMs' | 
  */
 export abstract class Case<X extends ExchangeFacts> implements OpenCase {
   protected readonly host: CaseHost;
-  protected readonly exchange: X;
   protected readonly decisionId: DecisionId;
   protected judgement: Judgement | undefined;
   /** The input where one was built and no policy was asked about it. */
@@ -45,11 +44,18 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
   #state: 'deciding' | 'forwarding' | 'refusing' | 'closed' = 'deciding';
   #reserved = false;
   #forwardedAtMs: number | undefined;
+  #exchange: X | undefined;
 
   constructor(host: CaseHost, exchange: X, decisionId: DecisionId) {
     this.host = host;
-    this.exchange = exchange;
+    this.#exchange = exchange;
     this.decisionId = decisionId;
+  }
+
+  /** What is decided; let go when the case is closed. */
+  protected get exchange(): X {
+    if (this.#exchange === undefined) throw new TypeError('the case is closed');
+    return this.#exchange;
   }
 
   /** Takes room in the journal first: what cannot be written down is not decided (promise 3). */
@@ -120,6 +126,18 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
       totalMs: now - exchange.receivedMonotonicMs,
       forwardMs: this.#forwardedAtMs === undefined ? undefined : now - this.#forwardedAtMs,
     };
+    this.letGo();
     this.host.closed(this, facts, this.#reserved);
+  }
+
+  /**
+   * Forgets everything that the case worked with. A closed case may be reachable for a while (from a socket's last write, a timer's list), and once
+   * V8 has moved it to the old generation everything it points to follows, until the next full collection: 8 KB a request, and an eighth of the CPU.
+   */
+  protected letGo(): void {
+    this.#exchange = undefined;
+    this.judgement = undefined;
+    this.unjudgedInput = undefined;
+    this.trace = undefined;
   }
 }

@@ -130,6 +130,12 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     this.#guard.forward(permit, this.exchange, (outcome) => this.close(outcome));
   }
 
+  protected override letGo(): void {
+    super.letGo();
+    this.#request = undefined;
+    this.#denial = undefined;
+  }
+
   protected override writeRefusal(reason: Fault): void {
     const style = this.#request?.style ?? styleOfUnread(this.exchange);
     const answer = refusalAnswer(reason, style, this.decisionId, this.#denial);
