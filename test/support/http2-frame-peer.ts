@@ -115,12 +115,14 @@ export type FrameTarget = {
   readonly port: number;
   readonly host?: string;
   readonly tls?: ConnectionOptions;
-  /** Sent after the preface; null sends nothing at all, not even the preface. */
+  /** Sent after the preface; null sends nothing at all, not even the preface, and answers nothing. */
   readonly settings?: readonly (readonly [number, number])[] | null;
+  /** Default true. */
+  readonly answersPings?: boolean;
 };
 
 /**
- * An HTTP/2 client that sends any frame in any order and shows every frame that came back. It answers nothing by itself but SETTINGS.
+ * An HTTP/2 client that sends any frame in any order and shows every frame that came back. It answers nothing by itself but SETTINGS and PING.
  */
 export class FramePeer {
   readonly socket: Socket;
@@ -128,13 +130,18 @@ export class FramePeer {
   readonly frames: Frame[] = [];
   /** Settles when the connection is gone. */
   readonly ended: Promise<void>;
+  readonly #answersSettings: boolean;
+  readonly #answersPings: boolean;
   #buffer: Buffer = Buffer.alloc(0);
   #taken = new Set<Frame>();
   #over = false;
   #wake: (() => void)[] = [];
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, { settings: first, answersPings = true }: Omit<FrameTarget, 'port'> = {}) {
     this.socket = socket;
+    this.#answersSettings = first !== null;
+    this.#answersPings = answersPings;
+    socket.setNoDelay();
     socket.on('data', (bytes: Buffer) => this.#parse(bytes));
     socket.on('error', () => undefined);
     this.ended = new Promise((resolve) => {
@@ -197,8 +204,10 @@ export class FramePeer {
 
   #received(received: Frame): void {
     this.frames.push(received);
-    if (received.type === TYPE.settings && (received.flags & FLAG.ack) === 0)
-      this.send(frame(TYPE.settings, FLAG.ack, 0));
+    const { type, flags, payload } = received;
+    if ((flags & FLAG.ack) !== 0) return;
+    if (type === TYPE.settings && this.#answersSettings) this.send(frame(TYPE.settings, FLAG.ack, 0));
+    if (type === TYPE.ping && this.#answersPings) this.send(frame(TYPE.ping, FLAG.ack, 0, payload));
   }
 
   #notify(): void {
@@ -217,7 +226,7 @@ export function codeOf({ type, payload }: Frame): number {
 export async function connectFrames(target: FrameTarget): Promise<FramePeer> {
   const { port, host = '127.0.0.1', tls } = target;
   const socket = tls === undefined ? connectTcp(port, host) : connectTls({ port, host, ALPNProtocols: ['h2'], ...tls });
-  const peer = new FramePeer(socket);
+  const peer = new FramePeer(socket, target);
   await once(socket, tls === undefined ? 'connect' : 'secureConnect');
   const first = target.settings === undefined ? [] : target.settings;
   if (first !== null) peer.send(PREFACE, frame(TYPE.settings, 0, 0, settings(first)));

@@ -39,6 +39,7 @@ export class RawPeer {
   constructor(socket: Socket) {
     this.socket = socket;
     let failed = false;
+    socket.setNoDelay();
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => {
       this.#received += text;

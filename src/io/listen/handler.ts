@@ -9,7 +9,10 @@ export type AdmittedPeer = Exchange['peer'];
 
 /** What the peer showed in the handshake; read once per connection. */
 export type PresentedChain = {
-  /** DER, leaf first, as OpenSSL links what was sent; empty where none was. On a resumed connection the leaf alone. */
+  /**
+   * DER, leaf first, as OpenSSL links what was sent, at most 16; without the anchor where it verified. Empty where none was sent. On a resumed
+   * connection the leaf alone.
+   */
   readonly chain: readonly Uint8Array[];
   /** OpenSSL's opinion and its reason: never the decision, always a condition of it. */
   readonly authorized: boolean;

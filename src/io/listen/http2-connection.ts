@@ -13,9 +13,6 @@ const { NGHTTP2_ENHANCE_YOUR_CALM: ENHANCE_YOUR_CALM } = constants;
 
 /** Heads refused by nghttp2 that get a record each; more are a flood. */
 const MAX_UNSEEN = 100;
-const MAX_STREAM_ID = 2 ** 31 - 1;
-/** How long a peer may take to acknowledge that no more streams are wanted. */
-const NOTICE_MS = 1_000;
 
 /** An HTTP/2 connection: node:http2's session on a socket that has been admitted. */
 export class Http2Connection extends OpenConnection {
@@ -29,10 +26,9 @@ export class Http2Connection extends OpenConnection {
   #probedAtMs: number | undefined = undefined;
   #clearedBytes = 0;
   #servedAtProbe = 0;
-  #drainingSinceMs: number | undefined = undefined;
-  #bytesAtSweep = 0;
   /** We ended it, or told that it broke: what the session still says is of no interest. It says so after the socket has closed. */
   #isCut = false;
+  #sweepsSinceCut = 0;
   /** The end of the session was told by the exchanges that it ended. */
   #brokeStreams = false;
 
@@ -70,23 +66,19 @@ export class Http2Connection extends OpenConnection {
     if (this.#isLive()) this.#session.close();
   }
 
-  /**
-   * GOAWAY with the highest identifier first, the real one after a round trip: so that no request already on its way is refused.
-   */
+  /** A request already on its way is refused by identifier, so that the peer knows it can be sent again (RFC 9113 section 6.8). */
   override drain(): void {
-    if (this.#drainingSinceMs !== undefined || !this.#isLive()) return;
-    this.#drainingSinceMs = this.host.clock.monotonicMs();
-    this.#session.goaway(constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID);
-    this.#session.ping(() => this.closeAfterOpenStreams());
+    this.closeAfterOpenStreams();
   }
 
   override sweep(nowMs: number): void {
-    if (this.socket.bytesRead !== this.#bytesAtSweep) this.#countUnseen();
-    this.#bytesAtSweep = this.socket.bytesRead;
-    const flood = this.guard.sweep(this.#bytesAtSweep, nowMs);
+    // A write that never ends (its peer is gone) keeps the session from closing its socket.
+    if (this.#isCut) this.#sweepsSinceCut += 1;
+    if (this.#sweepsSinceCut > 1) this.socket.destroy();
+    const flood = this.guard.sweep(this.socket.bytesRead, nowMs);
     if (flood !== undefined) this.#flood(flood);
     else this.#sweepHead(nowMs);
-    if (this.#drainingSinceMs !== undefined && nowMs - this.#drainingSinceMs >= NOTICE_MS) this.closeAfterOpenStreams();
+    if (this.#session.closed && this.held.size === 0) this.linger();
     super.sweep(nowMs);
   }
 
@@ -98,10 +90,12 @@ export class Http2Connection extends OpenConnection {
   protected override kill(reason: Fault): void {
     this.#isCut = true;
     this.linger();
-    if (reason.code === 'flood') this.#session.destroy(new Error(reason.code), ENHANCE_YOUR_CALM);
-    else this.#session.destroy();
-    // A session that was closing waits for the peer to close; we do not.
-    setImmediate(() => this.socket.destroySoon());
+    // A session that was closing waits for the peer to close; we do not, once what it had to say is out.
+    if (this.socket.writableFinished) this.socket.destroy();
+    else this.socket.once('finish', () => this.socket.destroy());
+    // After the resets of its streams, which go out with this turn of the event loop.
+    if (reason.code === 'flood') setImmediate(() => this.#session.destroy(new Error(reason.code), ENHANCE_YOUR_CALM));
+    else setImmediate(() => this.#session.destroy());
   }
 
   #isLive(): boolean {
@@ -147,8 +141,8 @@ export class Http2Connection extends OpenConnection {
   }
 
   #countUnseen(): void {
-    if (this.#drainingSinceMs !== undefined || !this.#isLive()) return;
-    this.#report(this.#unseen.processed(this.#session.state.lastProcStreamID));
+    if (!this.#isLive()) return;
+    this.#report(this.#unseen.begun(this.#session.state.lastProcStreamID));
   }
 
   #report(missing: number): void {
@@ -164,8 +158,8 @@ export class Http2Connection extends OpenConnection {
   }
 
   /**
-   * Slow heads. A peer that stops in the middle of a header block can send nothing else (RFC 9113 section 6.10), so it cannot answer a PING.
-   * Asked only when bytes came that made no request.
+   * Slow heads. A peer in the middle of a header block can send nothing else (RFC 9113 section 6.10), so it cannot answer a PING. Asked only
+   * when bytes came that made no request; an answer means that whatever head they were is complete, and if it was not seen, refused.
    */
   #sweepHead(nowMs: number): void {
     const { headTimeoutMs } = this.host.limits;
@@ -184,6 +178,7 @@ export class Http2Connection extends OpenConnection {
     this.#session.ping(() => {
       this.#probedAtMs = undefined;
       this.#clearedBytes = this.socket.bytesRead;
+      this.#countUnseen();
     });
   }
 

@@ -19,6 +19,12 @@ type Stream = ServerHttp2Stream & { [EXCHANGE]?: Http2Exchange };
 
 const NO_TRAILERS: HeaderList = [];
 
+/**
+ * How long a peer that was answered before its request was over may take to end it, milliseconds. A client of Node's that gets RST_STREAM right behind
+ * the answer never shows the answer (grpc-js: INTERNAL instead of the status), so it is given the time to see it and to end the stream itself.
+ */
+const EARLY_ANSWER_GRACE_MS = 1_000;
+
 /** One HTTP/2 request and its answer, on the stream interface (the compatibility interface costs 10 us a request more). */
 export class Http2Exchange extends OpenExchange {
   readonly #stream: ServerHttp2Stream;
@@ -98,7 +104,7 @@ export class Http2Exchange extends OpenExchange {
     this.#trailers = trailers ?? NO_TRAILERS;
     const stream = this.#stream;
     if (!this.isComplete && !this.#trailsAfterData) {
-      if (stream.writableFinished) answeredEarly(stream);
+      if (stream.writableFinished) setImmediate(answeredEarly, this);
       else stream.once('finish', onFinishEarly);
     }
     // HEAD, 204 and 304: Node ended the stream with the head.
@@ -128,7 +134,8 @@ export class Http2Exchange extends OpenExchange {
     try {
       this.#stream.sendTrailers(fieldMap(this.#trailers));
       this.#trailsAfterData = false;
-      if (!this.isComplete) answeredEarly(this.#stream);
+      // Node sends them in an immediate of its own, queued just now; ours comes after.
+      if (!this.isComplete) setImmediate(answeredEarly, this);
     } catch (error) {
       this.unwritable(error);
     }
@@ -144,6 +151,20 @@ export class Http2Exchange extends OpenExchange {
   override received(length: number): void {
     this.#connection.guard.explainData(length);
     super.received(length);
+  }
+
+  /**
+   * The answer is out before the request is over: the rest of it is not wanted and thrown away, at last by RST_STREAM with NO_ERROR (RFC 9113
+   * section 8.1).
+   */
+  answeredEarly(): void {
+    const stream = this.#stream;
+    this.settleSent();
+    if (stream.closed || stream.destroyed) return;
+    stream.removeAllListeners('data');
+    stream.resume();
+    const timer = setTimeout(closeEarly, EARLY_ANSWER_GRACE_MS, stream).unref();
+    stream.once('close', () => clearTimeout(timer));
   }
 
   streamFailed(error: Error): void {
@@ -241,21 +262,11 @@ function onTrailers(this: ServerHttp2Stream, _headers: unknown, _flags: number, 
 }
 
 function onFinishEarly(this: ServerHttp2Stream): void {
-  answeredEarly(this);
+  (this as Stream)[EXCHANGE]?.answeredEarly();
 }
 
-/**
- * How long a peer that was answered before its request was over may take to end it, milliseconds. A client of Node's that gets RST_STREAM right behind
- * the answer never shows the answer (grpc-js: INTERNAL instead of the status), so it is given the time to see it and to end the stream itself.
- */
-const EARLY_ANSWER_GRACE_MS = 1_000;
-
-/** Answered before the request was over: the rest of it is not wanted and thrown away, at last by RST_STREAM with NO_ERROR (RFC 9113 section 8.1). */
-function answeredEarly(stream: ServerHttp2Stream): void {
-  if (stream.closed || stream.destroyed) return;
-  stream.resume();
-  const timer = setTimeout(closeEarly, EARLY_ANSWER_GRACE_MS, stream).unref();
-  stream.once('close', () => clearTimeout(timer));
+function answeredEarly(exchange: Http2Exchange): void {
+  exchange.answeredEarly();
 }
 
 function closeEarly(stream: ServerHttp2Stream): void {

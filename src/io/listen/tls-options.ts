@@ -1,4 +1,4 @@
-import { constants } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 
 import { err, ok, type Result } from '../../core/kernel/result.ts';
@@ -40,10 +40,19 @@ export function serverOptions(settings: ListenSettings): TlsOptions {
 /** The options if OpenSSL can use them; otherwise why not (never with key material). */
 export function checkedContext(settings: TlsSettings): Result<TlsOptions, string> {
   const options = contextOptions(settings);
+  // Node takes an empty text for no key at all and anchors that are none for nothing, and would only fail in the handshake.
+  if (settings.certificateChain.trim() === '' || settings.privateKey.trim() === '')
+    return err('certificate or private key is empty');
   try {
     createSecureContext(options);
+    for (const anchor of settings.trustAnchors) parseCertificate(anchor);
     return ok(options);
   } catch (error) {
     return err(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Throws where `pem` does not begin with a certificate. */
+function parseCertificate(pem: string): X509Certificate {
+  return new X509Certificate(pem);
 }

@@ -13,9 +13,12 @@ export class UnseenStreams {
     return missing;
   }
 
-  /** The highest stream that nghttp2 has worked on, seen or not. Gives how many up to it were not. */
-  processed(lastStreamId: number | undefined): number {
-    if (lastStreamId === undefined || lastStreamId <= this.#last) return 0;
+  /**
+   * The highest stream that nghttp2 has begun to read (0: none), seen or not. Gives how many up to it were not. To be asked only when no header block
+   * is half read.
+   */
+  begun(lastStreamId: number | undefined): number {
+    if (lastStreamId === undefined || lastStreamId <= Math.max(0, this.#last)) return 0;
     const missing = this.#missingBefore(lastStreamId) + 1;
     this.#last = lastStreamId;
     return missing;

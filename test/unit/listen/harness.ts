@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
@@ -14,27 +15,36 @@ import type { HttpExchange, TcpExchange } from '../../../src/io/listen/downstrea
 import type { AdmittedPeer, ListenHandler, PresentedChain } from '../../../src/io/listen/handler.ts';
 import { createListener, type Listener } from '../../../src/io/listen/listener.ts';
 import type { ListenSettings } from '../../../src/io/listen/settings.ts';
-import { connectFrames, type FramePeer } from '../../support/http2-frame-peer.ts';
+import { connectFrames, type FramePeer, type FrameTarget } from '../../support/http2-frame-peer.ts';
 import { createAuthority, type Issued } from '../../support/pki.ts';
 import { connectRaw, type RawPeer } from '../../support/raw-http1-peer.ts';
 
-/** One call into the handler, as text of its fault where it has one. */
+type Judged = { readonly connection: Connection; readonly presented: PresentedChain };
+
+/** One call into the handler. */
 export type Told =
-  | { readonly kind: 'admit' | 'readmit'; readonly connection: Connection; readonly presented: PresentedChain }
+  | ({ readonly kind: 'admit' } & Judged)
+  | ({ readonly kind: 'readmit' } & Judged)
   | {
       readonly kind: 'refused';
       readonly connection: Connection;
       readonly fault: Fault;
       readonly peer: AdmittedPeer | undefined;
     }
-  | { readonly kind: 'unreadable'; readonly connection: Connection; readonly fault: Fault; readonly peer: AdmittedPeer }
+  | {
+      readonly kind: 'unreadable';
+      readonly connection: Connection;
+      readonly fault: Fault;
+      readonly peer: AdmittedPeer;
+    }
   | { readonly kind: 'exchange'; readonly exchange: HttpExchange }
   | { readonly kind: 'raw'; readonly exchange: TcpExchange };
 
-const authority = createAuthority();
-const serverIdentity = authority.issue({ id: 'spiffe://example.org/server', dnsNames: ['agent.test'] });
-export const clientIdentity = authority.issue({ id: 'spiffe://example.org/client' });
-export const anchors = authority.bundlePem;
+/** Signs for the clients, and is what the listener is told to trust. */
+export const clientAuthority = createAuthority();
+const serverIdentity = clientAuthority.issue({ id: 'spiffe://example.org/server', dnsNames: ['agent.test'] });
+export const clientIdentity = clientAuthority.issue({ id: 'spiffe://example.org/client' });
+export const anchors = clientAuthority.bundlePem;
 
 /** An answer as the gate would give it, small. */
 export function answerOf(reason: Fault): RefusalAnswer {
@@ -154,14 +164,25 @@ export async function readAll(stream: Readable): Promise<string> {
   return Buffer.concat(chunks).toString('latin1');
 }
 
-/** A clock whose wall time a test can push forward. */
+/** A clock that a test can push forward. */
 export class PushedClock {
   aheadMs = 0;
+  /** The listener reads the wall clock with each sweep. */
+  #readings = 0;
+
   wallMs(): number {
+    this.#readings += 1;
     return Date.now() + this.aheadMs;
   }
+
   monotonicMs(): number {
-    return performance.now();
+    return performance.now() + this.aheadMs;
+  }
+
+  /** Settles when two more sweeps have begun, so that one has surely seen everything until now. */
+  async swept(): Promise<void> {
+    const before = this.#readings;
+    await until(() => this.#readings >= before + 2);
   }
 }
 
@@ -216,8 +237,8 @@ export class Bench implements AsyncDisposable {
     await this.listener.stop(0);
   }
 
-  clientTls(identity: Issued | undefined = clientIdentity): ConnectionOptions {
-    const own = identity === undefined ? {} : { cert: identity.chainPem, key: identity.keyPem };
+  clientTls(identity: Issued | null = clientIdentity): ConnectionOptions {
+    const own = identity === null ? {} : { cert: identity.chainPem, key: identity.keyPem };
     return { ca: anchors, servername: 'agent.test', ...own };
   }
 
@@ -225,13 +246,15 @@ export class Bench implements AsyncDisposable {
     return this.keep(await connectRaw({ port: this.port, tls: { ...this.clientTls(), ...tls } }));
   }
 
-  async frames(settings?: readonly (readonly [number, number])[] | null): Promise<FramePeer> {
-    const more = settings === undefined ? {} : { settings };
+  async frames(more: Pick<FrameTarget, 'settings' | 'answersPings'> = {}): Promise<FramePeer> {
     return this.keep(await connectFrames({ port: this.port, tls: this.clientTls(), ...more }));
   }
 
   /** A bare TLS client; errors are ignored. */
-  tls(options: ConnectionOptions = {}, identity: Issued | undefined = clientIdentity): TLSSocket {
+  tls(
+    options: ConnectionOptions & { allowHalfOpen?: boolean } = {},
+    identity: Issued | null = clientIdentity,
+  ): TLSSocket {
     const socket = connectTls({ port: this.port, host: '127.0.0.1', ...this.clientTls(identity), ...options });
     socket.on('error', () => undefined);
     this.keep({ close: () => socket.destroy() });
@@ -254,6 +277,11 @@ export class Bench implements AsyncDisposable {
     peer.close();
     return body === 'still here';
   }
+}
+
+/** Settles when a socket has closed, whichever way. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
 /** Settles when `condition` holds; looks again at each turn of the event loop. */

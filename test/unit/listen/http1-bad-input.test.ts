@@ -185,9 +185,12 @@ test('a body over `bodyBytes` ends the exchange', async () => {
   assert.equal(await ending, 'us body_too_large');
 });
 
+function fields(count: number): string {
+  return Array.from({ length: count }, (_, i) => `X-${i}: 1\r\n`).join('');
+}
+
 test('more fields than allowed are never dropped in silence', async () => {
   await using bench = await Bench.start({ limits: { headerCount: 20 } });
-  const fields = (count: number): string => Array.from({ length: count }, (_, i) => `X-${i}: 1\r\n`).join('');
   const oneOver = await bench.raw();
   oneOver.send(`GET / HTTP/1.1\r\n${HOST}${fields(20)}\r\n`);
   const { exchange } = await bench.handler.next('exchange');

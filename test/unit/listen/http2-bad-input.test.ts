@@ -192,7 +192,7 @@ test('what is open when the connection breaks hears it, and it is not told a sec
 
 test('RFC 9113 3.4: anything but the preface ends the connection with one record', async () => {
   await using bench = await Bench.start();
-  const peer = await bench.frames(null);
+  const peer = await bench.frames({ settings: null });
   peer.send(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'));
   await peer.ended;
   await until(() => bench.listener.connectionCount === 0);

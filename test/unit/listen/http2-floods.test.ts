@@ -26,6 +26,11 @@ function streamIds(count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => 2 * i + 1);
 }
 
+/** RST_STREAM as a client sends it that wants no answer any more. */
+function cancel(id: number): Buffer {
+  return frame(TYPE.rstStream, 0, id, uint32(CODE.cancel));
+}
+
 const PING = frame(TYPE.ping, 0, 0, Buffer.alloc(8));
 
 type Flood = {
@@ -125,7 +130,6 @@ const FLOODS: readonly Flood[] = [
   {
     name: 'rapid reset at full speed (CVE-2023-44487)',
     send: (peer) => {
-      const cancel = (id: number): Buffer => frame(TYPE.rstStream, 0, id, uint32(CODE.cancel));
       peer.send(...streamIds(5_000).flatMap((id) => [getFrame(id, '/hang'), cancel(id)]));
     },
     codes: [CODE.enhanceYourCalm, CODE.internalError],
@@ -135,7 +139,7 @@ const FLOODS: readonly Flood[] = [
     send: async (peer) => {
       for (const id of streamIds(2_000)) {
         if (!peer.socket.writable) break;
-        peer.send(getFrame(id, '/hang'), frame(TYPE.rstStream, 0, id, uint32(CODE.cancel)));
+        peer.send(getFrame(id, '/hang'), cancel(id));
         if (id % 40 === 1) await new Promise((resolve) => setTimeout(resolve, 1));
       }
     },
@@ -153,7 +157,7 @@ const FLOODS: readonly Flood[] = [
 
 for (const { name, send, codes } of FLOODS) {
   test(`HTTP/2 flood: ${name}: counted, closed, told once, others go on`, async () => {
-    await using bench = await Bench.start({ limits: { idleTimeoutMs: 200 } });
+    await using bench = await Bench.start({ limits: { requestTimeoutMs: 200 } });
     bench.handler.onExchange = (exchange) => {
       if (exchange.head.headers.includes('/hang')) return;
       exchange.respondWhole(200, [], Buffer.from('ok'), undefined);
@@ -244,7 +248,8 @@ const USES: readonly { readonly name: string; readonly run: (peer: FramePeer, be
     run: async (peer) => {
       for (const id of streamIds(40)) {
         peer.send(postFrame(id), repeat(frame(TYPE.data, 0, id, Buffer.alloc(16_000)), 2));
-        await peer.next(TYPE.rstStream, ({ streamId }) => streamId === id);
+        await peer.next(TYPE.data, ({ streamId }) => streamId === id);
+        peer.send(frame(TYPE.data, FLAG.endStream, id, Buffer.alloc(16_000)));
       }
     },
   },
@@ -262,7 +267,7 @@ const USES: readonly { readonly name: string; readonly run: (peer: FramePeer, be
 
 for (const { name, run } of USES) {
   test(`not a flood: ${name}`, async () => {
-    await using bench = await Bench.start({ limits: { idleTimeoutMs: 200 } });
+    await using bench = await Bench.start({ limits: { requestTimeoutMs: 200 } });
     const peer = await bench.frames();
     await run(peer, bench);
     await peer.roundTrip();

@@ -15,6 +15,10 @@ function bytes(text: string): Buffer {
   return Buffer.from(text, 'latin1');
 }
 
+function repeat(each: Buffer, times: number): Buffer {
+  return Buffer.concat(Array.from({ length: times }, () => each));
+}
+
 test('a request is handed over with its fields as received, pseudo-header fields first', async () => {
   await using bench = await Bench.start();
   const session = await connectH2(bench);
@@ -224,23 +228,40 @@ for (const { name, trailers } of [
   { name: 'without trailers', trailers: undefined },
   { name: 'with trailers', trailers: ['grpc-status', '0'] },
 ]) {
-  test(`RFC 9113 8.1: an answer before the end of the request, ${name}, asks to stop with NO_ERROR`, async () => {
+  test(`an answer before the end of the request, ${name}, is sent when it is out, and the rest thrown away`, async () => {
     await using bench = await Bench.start();
     bench.handler.onExchange = () => undefined;
     const peer = await bench.frames();
     peer.send(postFrame(1), frame(TYPE.data, 0, 1, bytes('part')));
     const { exchange } = await bench.handler.next('exchange');
     const ending = endingOf(exchange);
-    if (exchange.body.kind === 'stream') exchange.body.stream.resume();
+    if (exchange.body.kind === 'stream') exchange.body.stream.on('data', () => undefined).resume();
     await until(() => exchange.bytesIn === 4);
     exchange.respondHead(200, trailers === undefined ? ['content-length', '5'] : []);
     exchange.respondEnd(trailers, bytes('early'));
     assert.equal((await peer.next(TYPE.data)).payload.toString(), 'early');
-    const reset = await peer.next(TYPE.rstStream);
-    assert.equal(reset.payload.readUInt32BE(0), NGHTTP2_NO_ERROR);
     assert.equal(await ending, 'sent');
+    peer.send(repeat(frame(TYPE.data, 0, 1, Buffer.alloc(16_000)), 3));
+    await until(() => exchange.bytesIn === 48_004);
+    await peer.roundTrip();
+    assert.equal(peer.frames.filter(({ type }) => type === TYPE.rstStream).length, 0, 'time to see the answer');
+    peer.send(frame(TYPE.data, FLAG.endStream, 1));
+    await peer.roundTrip();
+    peer.send(getFrame(3));
+    const next = await bench.handler.next('exchange');
+    next.exchange.respondWhole(200, [], bytes('next'), undefined);
+    assert.equal(String((await peer.next(TYPE.data, ({ streamId }) => streamId === 3)).payload), 'next');
   });
 }
+
+test('RFC 9113 8.1: a peer that goes on sending after its answer is asked to stop with NO_ERROR', async () => {
+  await using bench = await Bench.start();
+  const peer = await bench.frames();
+  peer.send(postFrame(1));
+  assert.equal(String((await peer.next(TYPE.data)).payload), 'ok');
+  const reset = await peer.next(TYPE.rstStream);
+  assert.equal(reset.payload.readUInt32BE(0), NGHTTP2_NO_ERROR);
+});
 
 test('a refusal: answered on its stream, the connection lives on; with `close` it takes no more', async () => {
   await using bench = await Bench.start();
@@ -263,15 +284,18 @@ test('a refusal: answered on its stream, the connection lives on; with `close` i
   ]);
 });
 
-test('a refusal with an unread body ends the stream with NO_ERROR', async () => {
+test('a refusal with an unread body is over when its answer is out', async () => {
   await using bench = await Bench.start();
+  const outcomes: unknown[] = [];
   bench.handler.onExchange = (exchange) =>
-    exchange.collectBody(3, undefined, () => exchange.refuse(answerOf(fault('policy_denied', '')), () => undefined));
-  const session = await connectH2(bench);
-  const stream = ask(session, { ':method': 'POST' }, false);
-  stream.write('abcdef');
-  const got = await answer(stream);
-  assert.deepEqual([got.headers[':status'], got.body, got.rstCode], [403, 'refused 403', NGHTTP2_NO_ERROR]);
+    exchange.collectBody(3, undefined, () =>
+      exchange.refuse(answerOf(fault('policy_denied', '')), (outcome) => outcomes.push(outcome)),
+    );
+  const peer = await bench.frames();
+  peer.send(postFrame(1), frame(TYPE.data, 0, 1, bytes('abcdef')));
+  assert.equal(String((await peer.next(TYPE.data)).payload), 'refused 403');
+  await until(() => outcomes.length === 1);
+  assert.deepEqual(outcomes, [{ kind: 'refused', status: 403, grpcStatus: undefined }]);
 });
 
 test('a refusal with status 0 resets the stream', async () => {
