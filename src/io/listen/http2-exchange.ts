@@ -15,7 +15,7 @@ const { NGHTTP2_NO_ERROR: NO_ERROR } = constants;
 const EXCHANGE = Symbol('exchange');
 
 /** The way back from a stream's events to its exchange, without a closure for each. */
-type Stream = ServerHttp2Stream & { [EXCHANGE]?: Http2Exchange };
+type Stream = ServerHttp2Stream & { [EXCHANGE]?: Http2Exchange | undefined };
 
 const NO_TRAILERS: HeaderList = [];
 
@@ -173,6 +173,7 @@ export class Http2Exchange extends OpenExchange {
 
   /** The stream is gone: finished, reset by either side, or with its connection. */
   streamClosed(): void {
+    (this.#stream as Stream)[EXCHANGE] = undefined;
     if (!this.isComplete) this.#connection.guard.explainAbandoned(this.home.host.limits.streamWindowBytes);
     if (!this.isOpen) return;
     if (this.isDelivered()) this.settleSent();
@@ -201,7 +202,11 @@ export class Http2Exchange extends OpenExchange {
   }
 
   protected override kill(reason: Fault): void {
-    if (!this.#stream.closed) this.#stream.close(resetCode(reason));
+    const stream = this.#stream;
+    if (stream.closed || stream.destroyed) return;
+    // `close` ends the writable side before it resets: an answer that has begun would look complete. Only an error resets alone, as INTERNAL_ERROR.
+    if (stream.headersSent) stream.destroy(new Error(reason.code));
+    else stream.close(resetCode(reason));
   }
 
   #canBegin(): boolean {

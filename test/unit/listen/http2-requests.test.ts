@@ -358,6 +358,29 @@ test('abort resets the stream with INTERNAL_ERROR, cut tells the forwarder that 
   assert.equal(session.closed, false);
 });
 
+for (const [title, end] of [
+  ['aborted, because the agent died', (exchange: HttpExchange) => exchange.abort(fault('upstream_aborted', ''))],
+  ['cut by us', (exchange: HttpExchange) => exchange.cut(fault('policy_withdrawn', ''))],
+] as const) {
+  test(`RFC 9113 8.1: an answer that is ${title} never looks complete: RST_STREAM and no END_STREAM`, async () => {
+    await using bench = await Bench.start();
+    bench.handler.onExchange = () => undefined;
+    const peer = await bench.frames();
+    peer.send(getFrame(1));
+    const { exchange } = await bench.handler.next('exchange');
+    exchange.respondHead(200, TEXT);
+    exchange.respondData(bytes('half'));
+    const data = await peer.next(TYPE.data);
+    assert.equal(data.payload.toString(), 'half');
+    assert.equal(data.flags & FLAG.endStream, 0);
+    end(exchange);
+    const reset = await peer.next(TYPE.rstStream);
+    assert.equal(reset.payload.readUInt32BE(0), NGHTTP2_INTERNAL_ERROR);
+    const ended = peer.frames.filter(({ type, flags }) => type === TYPE.data && (flags & FLAG.endStream) !== 0);
+    assert.deepEqual(ended, []);
+  });
+}
+
 test('a peer that does not read: the forwarder is told to stop, and to go on', async () => {
   await using bench = await Bench.start();
   bench.handler.onExchange = () => undefined;
