@@ -37,6 +37,8 @@ export class Http2Connection extends OpenConnection {
     const { limits, clock } = this.host;
     this.#openedAtMs = clock.monotonicMs();
     this.guard = new FloodGuard(this.#openedAtMs);
+    // A reset connection destroys the session before the socket closes, and with it what it knows of streams. So before the session hears of it.
+    this.socket.once('error', () => this.#countUnseen());
     this.#session = performServerHandshake(this.socket, sessionOptions(limits));
     this.#session.setLocalWindowSize(limits.connectionWindowBytes);
     this.#session.on('stream', (stream, _headers, flags, rawHeaders) => this.#stream(stream, flags, rawHeaders));

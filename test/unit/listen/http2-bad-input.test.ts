@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
 import { test } from 'node:test';
 
 import {
@@ -6,10 +8,11 @@ import {
   codeOf,
   FLAG,
   frame,
-  type FramePeer,
+  FramePeer,
   getFrame,
   headerBlock,
   postFrame,
+  PREFACE,
   requestBlock,
   TYPE,
   uint32,
@@ -282,4 +285,23 @@ test('a handler that throws costs the stream, not the process', async () => {
   assert.equal(codeOf(await peer.next(TYPE.rstStream)), CODE.internalError);
   assert.equal(bench.problems.length, 1);
   assert.ok(await bench.works());
+});
+
+test('a head that the library refused is told of although the peer resets the connection at once', async () => {
+  await using bench = await Bench.start();
+  const transport = connectTcp(bench.port, '127.0.0.1');
+  const socket = bench.tls({ socket: transport, ALPNProtocols: ['h2'] });
+  await once(socket, 'secureConnect');
+  const peer = new FramePeer(socket);
+  peer.send(
+    PREFACE,
+    frame(TYPE.settings, FLAG.none, 0),
+    frame(TYPE.headers, WHOLE, 1, requestBlock('/', [['X-Upper', 'x']])),
+  );
+  await peer.next(TYPE.rstStream);
+  transport.resetAndDestroy();
+  const { fault } = await bench.handler.next('unreadable');
+  assert.equal(fault.code, 'request_malformed');
+  assert.ok(await bench.works());
+  assert.equal(bench.handler.count('unreadable'), 1);
 });
