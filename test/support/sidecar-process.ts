@@ -208,12 +208,14 @@ export async function spawnSidecar(
 }
 
 /** Starts the process and waits until it listens everywhere it was told to. */
-export async function startSidecar(context: TestContext, folder: string, config: RawConfig): Promise<SidecarProcess> {
-  const sidecar = await spawnSidecar(context, folder, {
-    journal: [`file:${JOURNAL}`],
-    admin: { listen: '127.0.0.1:0' },
-    ...config,
-  });
+export async function startSidecar(
+  context: TestContext,
+  folder: string,
+  config: RawConfig,
+  stdout?: 'ignore' | 'pipe',
+): Promise<SidecarProcess> {
+  const whole = { journal: [`file:${JOURNAL}`], admin: { listen: '127.0.0.1:0' }, ...config };
+  const sidecar = await spawnSidecar(context, folder, whole, stdout);
   await sidecar.until('the listeners', () => {
     if (!sidecar.isRunning) throw new Error(`the sidecar did not start\n${sidecar.story()}`);
     return sidecar.log.some((entry) => entry.msg === 'admin listening');

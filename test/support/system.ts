@@ -11,6 +11,8 @@ import { replaceFile, tempFolder, writeFiles } from './temp-folder.ts';
 /** A policy for a system test: Rego as one text, and the rule that is asked (default `test/authz/decision`). */
 export type SystemPolicy = {
   readonly rego: string;
+  /** A second module, of `package system.log`. */
+  readonly logRego?: string;
   readonly data?: unknown;
   readonly decision?: string;
   readonly revision?: string;
@@ -33,6 +35,8 @@ export type SystemOptions = {
   readonly config?: RawConfig;
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly authority?: Authority;
+  /** `pipe`: standard output can be read, and nobody does until then. */
+  readonly stdout?: 'ignore' | 'pipe';
 };
 
 /** A sidecar that runs, the PKI it trusts, and the way to change both. */
@@ -67,9 +71,14 @@ export async function policyBundle(policy: string | SystemPolicy): Promise<Uint8
     decision = DECISION,
     revision,
     regoVersion,
+    logRego,
   } = typeof policy === 'string' ? { rego: policy } : policy;
   const source: RegoSource = {
-    files: { 'policy.rego': rego, ...(data !== undefined && { 'data.json': JSON.stringify(data) }) },
+    files: {
+      'policy.rego': rego,
+      ...(logRego !== undefined && { 'log.rego': logRego }),
+      ...(data !== undefined && { 'data.json': JSON.stringify(data) }),
+    },
     entrypoints: [decision],
     optionalEntrypoints: ['system/log/mask', 'system/log/drop'],
     ...(regoVersion !== undefined && { regoVersion }),
@@ -96,7 +105,7 @@ export async function startSystem(context: TestContext, options: SystemOptions):
     ...options.files,
   });
   await replaceFile(join(folder, 'own.key'), own.keyPem);
-  const sidecar = await startSidecar(context, folder, systemConfig(options));
+  const sidecar = await startSidecar(context, folder, systemConfig(options), options.stdout);
   const replace: System['replace'] = (name, content) => replaceFile(join(folder, name), content);
   return {
     sidecar,
