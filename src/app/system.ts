@@ -8,21 +8,22 @@ export const systemClock: Clock = Object.freeze({
   monotonicMs: () => performance.now(),
 });
 
-const POOL_BYTES = 8_192;
+const BLOCK_BYTES = 8_192;
 
-/** Randomness from the operating system, fetched in blocks: an identifier of 16 bytes costs a copy, not a call. No byte is given out twice. */
+/**
+ * Randomness from the operating system, fetched in blocks: an identifier of 16 bytes costs a view of the block, neither a call nor a buffer of its
+ * own (which costs more than the bytes). No byte is given out twice: a block that is used up is left to those who hold views of it.
+ */
 export function createRandom(): Random {
-  const pool = new Uint8Array(POOL_BYTES);
-  let used = POOL_BYTES;
+  let block = new Uint8Array(0);
+  let used = 0;
   return (length) => {
-    if (length > POOL_BYTES) return randomFillSync(new Uint8Array(length));
-    if (used + length > POOL_BYTES) {
-      randomFillSync(pool);
+    if (length > BLOCK_BYTES) return randomFillSync(new Uint8Array(length));
+    if (used + length > block.length) {
+      block = randomFillSync(new Uint8Array(BLOCK_BYTES));
       used = 0;
     }
-    const bytes = pool.slice(used, used + length);
-    pool.fill(0, used, used + length);
     used += length;
-    return bytes;
+    return block.subarray(used - length, used);
   };
 }
