@@ -39,11 +39,15 @@ async function startAgent(context: TestContext, serve: (socket: Socket) => void)
 async function connect(context: TestContext, system: System, issued?: Issued): Promise<TLSSocket & { reset(): void }> {
   const { ALPNProtocols: _, ...tls } = system.tls(issued);
   const below = connectTcp({ port: system.sidecar.port, host: '127.0.0.1', allowHalfOpen: true });
-  const socket = connectTls({ socket: below, ...tls, allowHalfOpen: true });
+  const socket = connectTls({ socket: below, ...tls });
   socket.on('error', () => undefined);
   context.after(() => socket.destroy());
   await once(socket, 'secureConnect');
-  return Object.assign(socket, { reset: () => below.resetAndDestroy() });
+  return Object.assign(socket, {
+    reset: () => {
+      below.resetAndDestroy();
+    },
+  });
 }
 
 /** All bytes until the other side has ended or reset; the socket itself stays as it is, to be written to. */
