@@ -8,10 +8,24 @@ export type MaskDefaults = {
   readonly headers: ReadonlySet<string>;
 };
 
-/** Bodies, and the headers that carry credentials (RFC 9110 section 11.6.2 and 11.7.2, RFC 6265). */
+/**
+ * Bodies, and the headers that carry credentials: RFC 9110 section 11.6.2 and 11.7.2, RFC 6265, and the fields that `core/request` takes for
+ * credentials (`field-table.ts`).
+ */
 export const DEFAULT_MASK: MaskDefaults = Object.freeze({
   bodies: true,
-  headers: new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']),
+  headers: new Set([
+    'authorization',
+    'proxy-authorization',
+    'cookie',
+    'set-cookie',
+    'x-api-key',
+    'api-key',
+    'x-auth-token',
+    'dpop',
+    'txn-token',
+    'workload-identity-token',
+  ]),
 });
 
 /** What stands where a value was masked. */

@@ -120,3 +120,14 @@ test('a member named __proto__ stays a member', () => {
   const masked = maskResult(result, DEFAULT_MASK, traces());
   assert.equal(JSON.stringify(masked), `{"query_parameters_to_set":{"__proto__":"${REDACTED}"}}`);
 });
+
+for (const name of ['x-api-key', 'api-key', 'x-auth-token', 'dpop', 'txn-token', 'workload-identity-token']) {
+  test(`promise 10: ${name} is a credential, whether the peer sends it or a policy sets it`, () => {
+    const traces = { erased: [] as string[], masked: [] as string[] };
+    const input = maskInput(sampleInput({ [name]: 's3', accept: 'text/plain' }), DEFAULT_MASK, traces);
+    const result = maskResult({ allowed: true, headers: { [name.toUpperCase()]: 's3' } }, DEFAULT_MASK, traces);
+    assert.equal(JSON.stringify([input, result]).includes('s3'), false);
+    assert.equal(input.attributes.request?.http.headers['accept'], 'text/plain');
+    assert.equal(traces.masked.length, 2);
+  });
+}
