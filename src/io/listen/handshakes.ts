@@ -15,6 +15,7 @@ export class Handshakes {
   readonly #facts = new WeakMap<Socket, Accepted>();
   readonly #pending = new Set<Socket>();
   readonly #describe: (socket: Socket | undefined) => Accepted;
+  #onNone: (() => void) | undefined = undefined;
 
   constructor(listener: string, newId: () => ConnectionId, wallMs: () => number) {
     this.#describe = (socket) => acceptedFacts(socket, newId(), listener, wallMs());
@@ -23,19 +24,29 @@ export class Handshakes {
   accepted(socket: Socket): void {
     this.#facts.set(socket, this.#describe(socket));
     this.#pending.add(socket);
-    socket.once('close', () => this.#pending.delete(socket));
+    // The TLS socket on top of it tells its failure later in the same turn.
+    socket.once('close', () => setImmediate(() => this.#over(socket)));
   }
 
   /** Ends the waiting for this one, whichever way it went. */
   ended(socket: TLSSocket): Accepted {
     const raw = wrapped(socket);
-    if (raw !== undefined) this.#pending.delete(raw);
+    if (raw !== undefined) this.#over(raw);
     return (raw === undefined ? undefined : this.#facts.get(raw)) ?? this.#describe(socket);
   }
 
-  /** Destroys all that are still under way; each is told as failed. */
-  giveUp(): void {
-    for (const socket of this.#pending) socket.destroy();
+  /** Destroys all that are still under way. Each is told as failed, and when all have been this settles. */
+  giveUp(): Promise<void> {
+    if (this.#pending.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onNone = resolve;
+      for (const socket of this.#pending) socket.destroy();
+    });
+  }
+
+  #over(socket: Socket): void {
+    this.#pending.delete(socket);
+    if (this.#pending.size === 0) this.#onNone?.();
   }
 }
 

@@ -130,6 +130,7 @@ export class Http1Exchange extends OpenExchange {
   /** The response was handed to the kernel. */
   finished(): void {
     this.settleSent();
+    this.#request.exchange = undefined;
   }
 
   /** The answer is out and the rest of the body is of no use: reads it away, so that the next request can be read. */

@@ -133,7 +133,7 @@ class TlsListener implements Listener {
     if (server === undefined) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     const drained = this.#table.drain(deadlineMs, fault('draining', 'the listener stopped'));
-    this.#handshakes.giveUp();
+    await this.#handshakes.giveUp();
     await drained;
     await closed;
     clearInterval(this.#sweeper);

@@ -186,7 +186,7 @@ export abstract class OpenExchange implements HttpExchange {
     const refusal = this.#refusal;
     if (refusal === undefined) this.onSent?.();
     else refusal.done({ kind: 'refused', status: refusal.answer.status, grpcStatus: refusal.answer.grpcStatus });
-    this.home.release(this);
+    this.#over();
   }
 
   protected settleClosed(reason: Fault, by: ClosedBy): boolean {
@@ -197,8 +197,17 @@ export abstract class OpenExchange implements HttpExchange {
     if (this.#collector !== undefined) this.#collector.fail(reason);
     else if (this.#refusal !== undefined) this.#refusal.done(this.#aborted(ending));
     else this.#onClosed?.(reason, by);
-    this.home.release(this);
+    this.#over();
     return true;
+  }
+
+  /** Node's objects outlive the exchange by a while (a socket keeps its last write); what hangs on it should not. */
+  #over(): void {
+    this.onDrain = undefined;
+    this.onSent = undefined;
+    this.#onClosed = undefined;
+    this.#refusal = undefined;
+    this.home.release(this);
   }
 
   /** Node refused to write what it was given: a field that cannot stand on the wire. */

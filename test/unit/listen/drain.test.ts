@@ -156,3 +156,21 @@ test('a handshake under way is given up, and told as draining', async () => {
   const told = bench.handler.faults.filter((each) => each === 'refused draining');
   assert.equal(told.length, 1);
 });
+
+test('promise 3: a handshake that is given up is told before the listener has stopped', async () => {
+  await using bench = await Bench.start();
+  const sockets = Array.from({ length: 8 }, () => connectTcp(bench.port, '127.0.0.1'));
+  for (const socket of sockets) socket.on('error', () => undefined);
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+  // Connections are accepted in order: when this one has been admitted, the others are in their handshake.
+  const last = await bench.raw();
+  await bench.handler.next('admit');
+  last.close();
+  await until(() => bench.listener.connectionCount === 0);
+  await bench.listener.stop(LONG_MS);
+  assert.deepEqual(
+    bench.handler.faults,
+    sockets.map(() => 'refused draining'),
+  );
+  for (const socket of sockets) socket.destroy();
+});
