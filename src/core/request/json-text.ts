@@ -15,7 +15,8 @@ export type JsonReading = { readonly value: unknown } | { readonly refused: stri
 /**
  * Reads JSON (RFC 8259), any value. Linear in the length of the text.
  *
- * Refused: what `JSON.parse` refuses; equal keys in one object, also where an escape hides it; lone surrogates; more than `MAX_JSON_DEPTH` levels or
+ * Refused: what `JSON.parse` refuses; equal keys in one object, also where an escape hides it, or the case of letters (Go's `encoding/json` takes
+ * `Name` for `name`, the last one counting); lone surrogates; more than `MAX_JSON_DEPTH` levels or
  * `MAX_JSON_KEYS` keys; numbers that a double cannot hold: beyond its range, not zero but read as zero, and integers beyond 2^53 whose
  * digits do not come back (9007199254740993 would be judged as ...992). Fractions are read as the nearest double, as every reader does.
  */
@@ -106,8 +107,9 @@ class JsonScan {
     this.#keyNext = false;
     const keys = this.#levels.at(-1);
     if (keys === undefined) return undefined;
-    if (keys.has(key)) return 'two equal keys in one object';
-    keys.add(key);
+    const folded = folds(key) ? key.toUpperCase().toLowerCase() : key;
+    if (keys.has(folded)) return 'two equal keys in one object';
+    keys.add(folded);
     return keys.size > MAX_JSON_KEYS ? `more than ${MAX_JSON_KEYS} keys in one object` : undefined;
   }
 
@@ -116,6 +118,11 @@ class JsonScan {
     while (isNumberCharacter(this.#text.charCodeAt(this.#at))) this.#at++;
     return survives(this.#text.slice(start, this.#at)) ? undefined : 'a number that a double cannot hold';
   }
+}
+
+/** True where a key may be the same as another in a reader that ignores case: Unicode folding, so that U+212A is `k` and U+017F is `s`. */
+function folds(key: string): boolean {
+  return /[^a-z0-9_.:/$@-]/.test(key);
 }
 
 function unescaped(quoted: string): string | undefined {

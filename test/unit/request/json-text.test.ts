@@ -99,6 +99,12 @@ describe('equal keys: readers take the first or the last', () => {
     '{"__proto__":1,"__proto__":2}',
     '{"method":"tools/list","method":"tools/call"}',
     '{"a/b":1,"a\\/b":2}',
+    // Go's encoding/json matches keys in any case, the last one counting.
+    '{"name":"echo","NAME":"admin"}',
+    '{"Name":"admin","name":"echo"}',
+    '{"name":"echo","\\u004eame":"admin"}',
+    '{"skill":1,"s\u212aill":2}',
+    '{"\u017fkill":1,"skill":2}',
   ];
   for (const text of cases) test(text, () => assert.equal(refused(text), 'two equal keys in one object'));
 
@@ -108,7 +114,7 @@ describe('equal keys: readers take the first or the last', () => {
       '{"a":{"a":{"a":1}}}',
       '{"a":"a","b":"a"}',
       '{"a":["a","a"],"b":{"a":1}}',
-      '{"A":1,"a":2}',
+      '{"A":1,"b":2,"ß":3}',
     ];
     for (const text of texts) assert.deepEqual(value(text), JSON.parse(text));
   });
