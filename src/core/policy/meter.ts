@@ -26,7 +26,9 @@ const MAX_CHARGES = 100_000;
 export function meterModule(bytes: Uint8Array): Result<Uint8Array<ArrayBuffer>, string> {
   if (bytes.length > MAX_MODULE_BYTES) return err(`larger than ${MAX_MODULE_BYTES} bytes`);
   try {
-    return ok(rewrite(readLayout(bytes), bytes.subarray(0, 8)));
+    const metered = rewrite(readLayout(bytes), bytes.subarray(0, 8));
+    // Valid as delivered, too: what metering adds (a global, its exports) must not be what makes a module valid.
+    return WebAssembly.validate(Uint8Array.from(bytes)) ? ok(metered) : err('not a valid WebAssembly module');
   } catch (problem) {
     if (problem instanceof ModuleFault) return err(problem.message);
     throw problem;

@@ -221,18 +221,17 @@ test('mutated modules are refused or metered, and never throw, hang or outgrow t
   );
 });
 
-test('what the meter accepts of a mutated module, the engine accepts as it accepts the original', () => {
+test('a module that is not valid as delivered is refused: what metering adds must not make it valid', () => {
   const small = hostilePolicy({});
   fc.assert(
     fc.property(fc.nat(), fc.integer({ min: 0, max: 255 }), (at, byte) => {
       const bytes = small.slice();
       bytes[at % bytes.length] = byte;
       const result = meterModule(bytes);
-      if (!result.ok || bytes[3] === undefined) return;
-      // Metering only adds what is valid, so it makes no invalid module valid.
-      if (WebAssembly.validate(result.value))
-        assert.ok(WebAssembly.validate(bytes), `byte ${at % bytes.length} = ${byte}`);
+      if (!result.ok) return;
+      assert.ok(WebAssembly.validate(bytes), `byte ${at % bytes.length} = ${byte}`);
+      assert.ok(WebAssembly.validate(result.value), 'metering only adds what is valid');
     }),
-    { numRuns: 1000 },
+    { numRuns: 1000, examples: [[498408017, 6]] },
   );
 });
