@@ -57,6 +57,12 @@ export function ask(
   return stream;
 }
 
+/** Settles when the stream has closed, whichever way; its errors are the caller's to hear. */
+export async function closeOf(stream: ClientHttp2Stream): Promise<void> {
+  if (stream.closed && stream.destroyed) return;
+  await new Promise<void>((resolve) => stream.once('close', resolve));
+}
+
 /** Everything that comes back until the stream closes. */
 export async function answer(stream: ClientHttp2Stream): Promise<StreamAnswer> {
   const chunks: Buffer[] = [];
@@ -65,7 +71,7 @@ export async function answer(stream: ClientHttp2Stream): Promise<StreamAnswer> {
   stream.on('response', (each) => (headers = each));
   stream.on('trailers', (each) => (trailers = each));
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  if (!stream.closed) await once(stream, 'close');
+  await closeOf(stream);
   return { headers, trailers, body: Buffer.concat(chunks), rstCode: stream.rstCode ?? -1 };
 }
 
@@ -134,7 +140,7 @@ export async function openEverything(
   const socket = await openWebSocket(context, system, issued);
   const upload = await openUpload(context, system, issued);
   return [
-    { name: 'a gRPC stream', ended: stream.closed ? Promise.resolve() : once(stream, 'close') },
+    { name: 'a gRPC stream', ended: closeOf(stream) },
     { name: 'a WebSocket', ended: socket.ended },
     { name: 'an upload', ended: upload.ended },
   ];
