@@ -1,8 +1,9 @@
 import type { TrustDomain } from '../kernel/brand.ts';
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
-import { importPublicKey } from './algorithms.ts';
-import { sha256Hex } from './bytes.ts';
+import { importPublicKey, verifySignature } from './algorithms.ts';
+import { equalBytes, sha256Hex } from './bytes.ts';
+import type { Certificate } from './certificate.ts';
 import { parseCertificate } from './certificate.ts';
 import type { Crl } from './crl.ts';
 import { parseCrl } from './crl.ts';
@@ -27,6 +28,8 @@ export type CrlSummary = {
   readonly thisUpdateMs: number;
   readonly nextUpdateMs: number;
   readonly entries: number;
+  /** True when one of the anchors signed it; false for the list of an issuer that is no anchor, which is checked when a path leads to that issuer. */
+  readonly anchored: boolean;
 };
 
 /** Whom to believe, as one immutable snapshot: bundles of CA certificates, never pooled, and revocation lists. */
@@ -50,18 +53,19 @@ export function createTrustStore(
   const problems: TrustProblem[] = [];
   const anchors = new Map<TrustDomain, readonly Anchor[]>();
   for (const [trustDomain, bundle] of bundles) anchors.set(trustDomain, readBundle(trustDomain, bundle, problems));
-  const lists = readCrls(crls, problems);
+  const lists = readCrls(crls, [...anchors.values()].flat(), problems);
   if (problems.length > 0) return err(problems);
   return ok(
     Object.freeze({
       revision: revisionOf(bundles, crls),
       anchors,
-      lists: revocationLists(lists),
-      crls: lists.map((crl) => ({
+      lists: revocationLists(lists.map(({ crl }) => crl)),
+      crls: lists.map(({ crl, anchored }) => ({
         issuer: formatName(crl.issuer),
         thisUpdateMs: crl.thisUpdateMs,
         nextUpdateMs: crl.nextUpdateMs,
         entries: crl.revoked.size,
+        anchored,
       })),
     }),
   );
@@ -93,15 +97,38 @@ function readAnchor(trustDomain: TrustDomain, der: Uint8Array): Result<Anchor, s
   return key.ok ? ok({ certificate: certificate.value, key: key.value }) : err(key.error.detail);
 }
 
-function readCrls(crls: readonly Uint8Array[], problems: TrustProblem[]): readonly Crl[] {
+type ReadList = { readonly crl: Crl; readonly anchored: boolean };
+
+function readCrls(
+  crls: readonly Uint8Array[],
+  anchors: readonly Anchor[],
+  problems: TrustProblem[],
+): readonly ReadList[] {
   if (crls.length > MAX_CRLS) problems.push({ subject: 'revocation lists', detail: `more than ${MAX_CRLS}` });
-  const lists: Crl[] = [];
+  const lists: ReadList[] = [];
   for (const [index, der] of crls.slice(0, MAX_CRLS).entries()) {
-    const crl = parseCrl(der);
-    if (crl.ok) lists.push(crl.value);
-    else problems.push({ subject: `revocation list ${index + 1}`, detail: crl.error });
+    const list = readCrl(der, anchors);
+    if (list.ok) lists.push(list.value);
+    else problems.push({ subject: `revocation list ${index + 1}`, detail: list.error });
   }
   return lists;
+}
+
+/** A list that nobody could use would silently take the place of one that revoked somebody, so it is a mistake, not a list to be passed over. */
+function readCrl(der: Uint8Array, anchors: readonly Anchor[]): Result<ReadList, string> {
+  const crl = parseCrl(der);
+  if (!crl.ok) return crl;
+  if (crl.value.unusable !== undefined) return err(`cannot be used: ${crl.value.unusable}`);
+  const issuers = anchors.filter(({ certificate }) => mayHaveSigned(certificate, crl.value));
+  const anchored = issuers.some(({ key }) => verifySignature(crl.value, key));
+  if (issuers.length > 0 && !anchored) return err(`is not signed by ${formatName(crl.value.issuer)}, whom it names`);
+  return ok({ crl: crl.value, anchored });
+}
+
+/** By name, and by key identifiers where both are there (RFC 5280 6.3.3 f). */
+function mayHaveSigned({ subject, extensions: { subjectKeyId } }: Certificate, crl: Crl): boolean {
+  const sameKey = crl.authorityKeyId === undefined || subjectKeyId === undefined || crl.authorityKeyId === subjectKeyId;
+  return sameKey && equalBytes(subject, crl.issuer);
 }
 
 /** Order of domains and of the parts of a bundle counts: another order is another revision, which costs nothing but a fresh judgement. */

@@ -62,8 +62,16 @@ function judge(content: IdentityContent, paths: IdentityPaths, atMs: number): Re
       own: own.value,
       trust: trust.value,
       ...pemOf(parts.value),
-      warnings: identityWarnings(content, paths),
+      warnings: [...identityWarnings(content, paths), ...listWarnings(trust.value)],
     }),
+  );
+}
+
+/** A list of an issuer in no trust bundle may be that of an intermediate; more often it is a mistake, and revokes nobody. */
+function listWarnings({ crls }: TrustStore): readonly string[] {
+  const foreign = crls.filter(({ anchored }) => !anchored);
+  return foreign.map(
+    ({ issuer }) => `the revocation list of ${issuer} counts for intermediates only: no trust bundle has this issuer`,
   );
 }
 

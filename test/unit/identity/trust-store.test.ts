@@ -151,8 +151,32 @@ test('what lists there are is told, for health and metrics', () => {
   const second = Math.floor(NOW / 1000) * 1000;
   const list = root.crl({ revoked: [1n, 2n], thisUpdate: new Date(second), nextUpdate: new Date(second + HOUR) });
   assert.deepEqual(trustIn([root], [list.der]).crls, [
-    { issuer: 'CN=Root of example.org', thisUpdateMs: second, nextUpdateMs: second + HOUR, entries: 2 },
+    { issuer: 'CN=Root of example.org', thisUpdateMs: second, nextUpdateMs: second + HOUR, entries: 2, anchored: true },
   ]);
+  const below = root.intermediate({ keys: createKeyPair() }).crl();
+  assert.deepEqual(
+    trustIn([root], [below.der]).crls.map(({ anchored }) => anchored),
+    [false],
+    'the list of an intermediate is checked when a path leads to it',
+  );
+});
+
+test('promise 7: a list that is not signed by the anchor it names is refused, whatever would take its place', () => {
+  const bundle = bundles(['example.org', [root.certificate.der]]);
+  const unsigned = /^is not signed by CN=Root of example\.org, whom it names$/;
+  const broken = root.crl({ breakSignature: true });
+  const forged = createAuthority({ keys: createKeyPair() }).crl({ authorityKeyId: null });
+  for (const { der } of [broken, forged]) {
+    const [problem, ...others] = problemsOf(bundle, [root.crl().der, der]);
+    assert.equal(problem?.subject, 'revocation list 2');
+    assert.match(problem.detail, unsigned);
+    assert.deepEqual(others, []);
+  }
+  const successor = createAuthority({ keys: createKeyPair() });
+  const both = bundles(['example.org', [root.certificate.der, successor.certificate.der]]);
+  for (const list of [root.crl({ authorityKeyId: null }), successor.crl({ authorityKeyId: null })]) {
+    assert.ok(createTrustStore(both, [list.der]).ok, 'two anchors of one name: either may have signed');
+  }
 });
 
 test('a store is a snapshot: changing what it was made of changes nothing', () => {
