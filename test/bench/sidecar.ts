@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: what a request costs in the sidecar, beside two bare Node baselines, in one run (see README.md of this folder).
- * `--quick`: short rounds, for a look. `--rounds N`, `--seconds N`.
+ * `--quick`: short rounds, for a look. `--rounds N`, `--seconds N`. `--compiled`: builds and measures what the package holds, as users run it,
+ * instead of the sources of the clone.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +14,12 @@ import { createAuthority } from '../support/pki.ts';
 import { cpuMs, median, peakRssMiB } from './process-cost.ts';
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, seconds: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    compiled: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+  },
 });
 const ROUNDS = Number(values.rounds ?? (values.quick ? 1 : 3));
 const SECONDS = Number(values.seconds ?? (values.quick ? 2 : 5));
@@ -21,6 +27,7 @@ const CONNECTIONS = 64;
 const RATE = 1_000;
 const HERE = import.meta.dirname;
 const ROOT = join(HERE, '..', '..');
+const ENTRY = values.compiled ? join(ROOT, 'dist', 'cli', 'main.js') : join(ROOT, 'src', 'cli', 'main.ts');
 
 type Kind = 'http1' | 'grpc';
 type Target = {
@@ -98,7 +105,7 @@ async function sidecar(kind: Kind, upstream: string): Promise<{ child: ChildProc
 }
 
 function spawnSidecar(config: string): ChildProcess {
-  const args = [join(ROOT, 'src', 'cli', 'main.ts'), 'run', '--config', config];
+  const args = [ENTRY, 'run', '--config', config];
   const command = pinnable ? ['taskset', '-c', '0', process.execPath, ...args] : [process.execPath, ...args];
   const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
   children.add(child);
@@ -164,6 +171,8 @@ function print(targets: readonly Target[], all: ReadonlyMap<Target, Figures>): v
   );
 }
 
+if (values.compiled && spawnSync('npm', ['run', 'build'], { cwd: ROOT, stdio: 'inherit' }).status !== 0)
+  process.exit(1);
 writeIdentities();
 const agent = start(1, [join(HERE, 'upstream.ts')]);
 try {
