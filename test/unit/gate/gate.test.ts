@@ -256,7 +256,8 @@ describe('bodies', () => {
       world.gate.exchange(new FakeExchange(head, { body: fault(code, 'it broke off') }));
       const [record] = world.journal.records;
       assert.equal(record?.sallyport.fault, code);
-      const { method, path } = (record?.input as PolicyInput).attributes.request?.http ?? {};
+      const input = record?.input as PolicyInput | undefined;
+      const { method, path } = input?.attributes.request?.http ?? {};
       assert.deepEqual([method, path], ['POST', '/tools?x=1']);
       assert.equal(policy.asked.length, 0);
       assert.equal(world.forwarder.permits.length, 0);
