@@ -7,6 +7,7 @@ import type { Outcome } from '../../src/core/model/outcome.ts';
 import type { Evaluation, InputNeeds, Policy } from '../../src/core/model/policy.ts';
 import type { PolicyInput } from '../../src/core/model/policy-input.ts';
 import type { DecisionRecord } from '../../src/core/model/record.ts';
+import type { ProtoDescriptors } from '../../src/core/request/grpc-body.ts';
 import { createRecorder } from '../../src/core/record/recorder.ts';
 import { fakePeer, type FakeExchange, type FakeRawExchange } from './fake-exchange.ts';
 
@@ -99,6 +100,7 @@ export class FakeForwarder {
 export class FakeGateWorld {
   policy: Policy | undefined = new FakePolicy(true);
   identity: JudgeIdentity = () => fakePeer();
+  descriptors: ProtoDescriptors | undefined = undefined;
   readonly journal: FakeJournal;
   readonly forwarder = new FakeForwarder();
   readonly observed: string[] = [];
@@ -117,7 +119,7 @@ export class FakeGateWorld {
         identity: (presented, resumed) => this.identity(presented, resumed),
         ownId: () => 'spiffe://example.org/agents/researcher' as SpiffeId,
         policy: () => this.policy,
-        descriptors: () => undefined,
+        descriptors: () => this.descriptors,
         record: (facts) => recorder.record(facts),
         journal,
         observer: { decided: (_facts, verdict, code) => void this.observed.push(`${verdict} ${code ?? '-'}`) },

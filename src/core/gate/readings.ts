@@ -69,5 +69,13 @@ function readCollected(from: ReadFrom): {
   }
   const read = readBody(request, collected.bytes, collected.complete, { descriptors: from.descriptors });
   if (!read.ok) return { reading: { parsed: null, truncated: false, raw }, fault: read.error };
+  if (read.value.truncated) return { reading: { ...read.value, raw }, fault: brokenOff(collected) };
   return { reading: { ...read.value, raw }, fault: undefined };
+}
+
+/** A gRPC message of which only a part is there: OPA-Envoy would ask the policy without it, and a caller could hide from a policy by being long. */
+function brokenOff({ bytes, complete }: CollectedBody): Fault {
+  return complete
+    ? fault('body_malformed', 'the message is shorter than its prefix says')
+    : fault('body_too_large', `the policy reads the message, and it is longer than ${bytes.length} bytes`);
 }
