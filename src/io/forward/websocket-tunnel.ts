@@ -62,6 +62,7 @@ export class WebSocketTunnel implements Tunnel {
     }
     this.#peer = upgrade.socket;
     downstream.onClosed = (reason, by) => this.#closed(reason, by);
+    upgrade.socket.once('close', () => this.#peerClosed());
     if (upgrade.head.length > 0) {
       this.#refuse(fault('upgrade_refused', 'the peer sent bytes before the answer to its upgrade'));
       return;
@@ -190,6 +191,12 @@ export class WebSocketTunnel implements Tunnel {
   #closed(reason: Fault, by: 'peer' | 'us'): void {
     if (by === 'peer' && this.#state === 'open') return;
     this.#aborted(reason, by);
+  }
+
+  /** The socket is ours since `upgrade`, so nobody else tells that the peer went away before the agent had answered. */
+  #peerClosed(): void {
+    if (this.#state === 'asking')
+      this.#aborted(fault('peer_aborted', 'closed before the answer to its upgrade'), 'peer');
   }
 
   #idle(): void {

@@ -424,6 +424,26 @@ test('a peer that goes away before the 101: aborted by the peer, and the agent i
   assert.deepEqual(outcome, { kind: 'aborted', by: 'peer', fault: reason, status: 0, bytesIn: 0, bytesOut: 0 });
 });
 
+test('promise 3: a peer whose connection ends before the 101, of which no listener tells, has aborted', async () => {
+  let agentSide: Promise<boolean> | undefined;
+  const arrived = Promise.withResolvers<void>();
+  const { outcome } = await tunnel(
+    async (connection) => {
+      agentSide = connection.closed;
+      await connection.head();
+      arrived.resolve();
+    },
+    async (peer) => {
+      await arrived.promise;
+      peer.pair.ours.destroy();
+      await agentSide;
+    },
+  );
+  assert.ok(outcome.kind === 'aborted' && outcome.by === 'peer');
+  assert.equal(outcome.fault.code, 'peer_aborted');
+  assert.equal(outcome.status, 0);
+});
+
 test('a peer that closes an open tunnel is its ordinary end, also where the listener tells of it first', async () => {
   const { outcome } = await tunnel(
     async (connection) => {
