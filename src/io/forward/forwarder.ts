@@ -102,7 +102,7 @@ class AgentForwarder implements Forwarder {
       this.#http2 ??= new Http2Upstream(address, this.#shared);
       this.#http2.send(request, downstream, new Answer(assignment, this.#shared));
     } else if (kind === 'http1') {
-      this.#http1 ??= new Http1Upstream(address, this.#shared.limits);
+      this.#http1 ??= new Http1Upstream(address, this.#shared);
       this.#http1.send(request, downstream, new Answer(assignment, this.#shared));
     } else refuse(downstream, kind, assignment.decisionId, assignment.done, request.style);
   }

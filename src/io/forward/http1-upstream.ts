@@ -5,8 +5,9 @@ import { allHeaders, type HeaderList } from '../../core/kernel/headers.ts';
 import { fault } from '../../core/model/faults.ts';
 import type { Limits } from '../../core/model/limits.ts';
 import type { RawHead } from '../../core/model/request.ts';
-import type { Answer } from './answer.ts';
+import type { Answer, Shared } from './answer.ts';
 import type { Downstream, UpstreamCall } from './downstream.ts';
+import type { FlushQueue } from './flush-queue.ts';
 import { RequestBodyStream } from './request-body.ts';
 import { faultOfHttp1Error } from './upstream-faults.ts';
 import type { UpstreamAddress } from './address.ts';
@@ -26,9 +27,11 @@ const GIVEN_UP = new Error('given up');
 export class Http1Upstream {
   readonly #pool: Pool;
   readonly #limits: Limits;
+  readonly #flushes: FlushQueue;
 
-  constructor(address: UpstreamAddress, limits: Limits) {
+  constructor(address: UpstreamAddress, { limits, flushes }: Shared) {
     this.#limits = limits;
+    this.#flushes = flushes;
     this.#pool = new Pool(originOf(address), {
       connections: MAX_CONNECTIONS,
       pipelining: 1,
@@ -73,7 +76,7 @@ export class Http1Upstream {
     const { body } = downstream;
     if (body.kind === 'none') return null;
     if (body.kind === 'bytes') return body.bytes;
-    return new RequestBodyStream(body.stream, this.#limits.bufferBytes, answer);
+    return new RequestBodyStream(body.stream, this.#limits.bufferBytes, this.#flushes, answer);
   }
 }
 

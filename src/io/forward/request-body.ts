@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream';
 
+import type { Flushable, FlushQueue } from './flush-queue.ts';
+
 /** Who takes a body, piece by piece. After `bodyEnded` or `bodyBroken` nothing more is called. */
 export interface BodySink {
   bodyData(chunk: Uint8Array): void;
@@ -84,31 +86,65 @@ export class BodySource {
   };
 }
 
+/** Pieces from this size on are passed on as they come, bytes. */
+const LARGE_PIECE = 1_024;
+
+/** Small pieces are gathered up to this size, bytes. */
+const GATHERED = 16_384;
+
 /**
  * A request's body as undici reads it. undici destroys what it is given as soon as the answer is complete; destroying the listener's
  * stream would take the connection, and with it the answer, along. So it gets this one, and letting go only pauses the source.
+ *
+ * Small pieces that come in one turn of the event loop are passed on as one: each costs undici a chunk and three writes, so that a peer who sends one
+ * byte a chunk would keep all others waiting for a quarter of a second.
  */
-export class RequestBodyStream extends Readable implements BodySink {
+export class RequestBodyStream extends Readable implements BodySink, Flushable {
   readonly #source: BodySource;
   readonly #watcher: BodyWatcher;
+  readonly #flushes: FlushQueue;
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
 
-  constructor(source: Readable, bufferBytes: number, watcher: BodyWatcher) {
+  constructor(source: Readable, bufferBytes: number, flushes: FlushQueue, watcher: BodyWatcher) {
     super({ highWaterMark: bufferBytes });
     this.#watcher = watcher;
+    this.#flushes = flushes;
     this.#source = new BodySource(source, this);
   }
 
   bodyData(chunk: Uint8Array): void {
     this.#watcher.progressed();
-    if (!this.push(chunk)) this.#source.pause();
+    if (this.#gatheredBytes === 0 && chunk.length >= LARGE_PIECE) {
+      this.#passOn(chunk);
+      return;
+    }
+    if (this.#gatheredBytes === 0) this.#flushes.add(this);
+    this.#gathered.push(chunk);
+    this.#gatheredBytes += chunk.length;
+    if (this.#gatheredBytes >= GATHERED) this.flush();
   }
 
   bodyEnded(): void {
+    this.flush();
     this.push(null);
   }
 
   bodyBroken(): void {
     this.#watcher.requestBroken();
+  }
+
+  /** For the flush queue: the loop turn is over. */
+  flush(): void {
+    const gathered = this.#gathered;
+    if (gathered.length === 0) return;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    this.#passOn(gathered.length === 1 ? (gathered[0] as Uint8Array) : Buffer.concat(gathered));
+  }
+
+  #passOn(chunk: Uint8Array): void {
+    if (!this.destroyed && !this.push(chunk)) this.#source.pause();
   }
 
   override _read(): void {

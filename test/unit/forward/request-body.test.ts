@@ -21,6 +21,8 @@ class Sink implements BodySink {
   }
 }
 
+const WATCHER = { progressed: () => {}, requestBroken: () => {} };
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('a body is not read before it is wanted', async () => {
@@ -118,7 +120,10 @@ test('pause and resume reach the source', async () => {
 test('destroying what undici was given leaves the listener’s stream alone', async () => {
   const stream = bodyToFeed();
   let progressed = 0;
-  const body = new RequestBodyStream(stream, 1_000, { progressed: () => (progressed += 1), requestBroken: () => {} });
+  const body = new RequestBodyStream(stream, 1_000, new FlushQueue(), {
+    progressed: () => (progressed += 1),
+    requestBroken: () => {},
+  });
   body.on('data', () => {});
   stream.push(Buffer.from('a'));
   await turn();
@@ -128,6 +133,62 @@ test('destroying what undici was given leaves the listener’s stream alone', as
   assert.equal(stream.destroyed, false);
   assert.equal(stream.isPaused(), true);
   assert.equal(stream.listenerCount('data'), 0);
+});
+
+/** What undici is given of these pieces, which all come in one turn of the event loop. */
+async function passedOn(pieces: readonly Buffer[]): Promise<readonly Buffer[]> {
+  const stream = bodyToFeed();
+  const passed: Buffer[] = [];
+  const body = new RequestBodyStream(stream, 1_000_000, new FlushQueue(), WATCHER);
+  body.on('data', (chunk: Buffer) => passed.push(chunk));
+  await turn();
+  for (const piece of pieces) stream.push(piece);
+  stream.push(null);
+  if (!body.readableEnded) await new Promise((resolve) => body.once('end', resolve));
+  return passed;
+}
+
+test('small pieces of one turn are passed on as one, no more than 16 KiB at a time', async () => {
+  const [only, ...more] = await passedOn(Array.from({ length: 1_000 }, (_, i) => Buffer.from([i & 255])));
+  assert.deepEqual(only, Buffer.from(Array.from({ length: 1_000 }, (_, i) => i & 255)));
+  assert.deepEqual(more, []);
+  const sizes = (await passedOn(Array.from({ length: 50 }, () => Buffer.alloc(1_000)))).map(({ length }) => length);
+  assert.deepEqual(sizes, [17_000, 17_000, 16_000]);
+});
+
+test('large pieces are passed on as they come, in order with small ones', async () => {
+  const [a, b, c, d] = ['a', 'b'.repeat(4_096), 'c', 'd'.repeat(1_024)].map((text) => Buffer.from(text));
+  assert.ok(a && b && c && d);
+  assert.deepEqual(await passedOn([b, d]), [b, d]);
+  assert.deepEqual(Buffer.concat(await passedOn([a, b, c, d])), Buffer.concat([a, b, c, d]));
+});
+
+test('a small piece goes out with the end of its turn, whether more comes or not', async () => {
+  const stream = bodyToFeed();
+  const passed: string[] = [];
+  const body = new RequestBodyStream(stream, 1_000, new FlushQueue(), WATCHER);
+  body.on('data', (chunk: Buffer) => passed.push(chunk.toString()));
+  await turn();
+  stream.push(Buffer.from('a'));
+  await turn();
+  await turn();
+  assert.deepEqual(passed, ['a']);
+  stream.push(Buffer.from('b'));
+  await turn();
+  await turn();
+  assert.deepEqual(passed, ['a', 'b']);
+});
+
+test('what was gathered of a body that broke off, or that is not wanted any more, goes nowhere', async () => {
+  const stream = bodyToFeed();
+  const body = new RequestBodyStream(stream, 1_000, new FlushQueue(), WATCHER);
+  const passed: Buffer[] = [];
+  body.on('data', (chunk: Buffer) => passed.push(chunk));
+  await turn();
+  stream.push(Buffer.from('a'));
+  body.destroy();
+  await turn();
+  assert.deepEqual(passed, []);
 });
 
 test('wasReset: only what says so', () => {
