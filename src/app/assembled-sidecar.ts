@@ -192,6 +192,7 @@ export class Sidecar {
     const { bundles, entrypoint, digest, reads } = policy;
     this.#observer.log.info({ bundles, entrypoint, digest, reads }, 'policy revision active');
     this.#observer.policyChanged(bundles);
+    this.#observer.sourceChanged('policy');
     for (const port of this.#ports) port.gate.rejudge();
   }
 
