@@ -111,8 +111,9 @@ class Witness {
       const known = new Set(fresh.map((record) => record.decision_id));
       return fresh.length > 0 && ids.every((id) => known.has(id)) ? fresh : undefined;
     });
-    const allowed = records.filter(({ sallyport }) => sallyport.verdict === 'allow');
-    assert.deepEqual(allowed.map((record) => record.decision_id).sort(), ids.sort(), 'allowed = received');
+    // `OPTIONS *` is allowed and then given up by the HTTP/1.1 forwarder, which cannot send it: nothing reached the agent, and the record says so.
+    const answered = records.filter(({ sallyport }) => sallyport.outcome.kind === 'forwarded');
+    assert.deepEqual(answered.map((record) => record.decision_id).sort(), ids.sort(), 'forwarded = received');
     for (const each of received) {
       const id = valueOf(each.headers, 'x-request-id');
       const [record, ...more] = records.filter(({ decision_id }) => decision_id === id);
