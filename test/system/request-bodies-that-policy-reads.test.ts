@@ -128,6 +128,7 @@ test(
 
     await context.test('a chunked body in single bytes is read as one', async () => {
       const before = upstream.received.length;
+      const records = sidecar.records().length;
       const peer = await connectHttp1(context, system);
       peer.send(
         `POST /echo/slow HTTP/1.1\r\nHost: agent.test\r\nContent-Type: ${JSON_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n`,
@@ -137,6 +138,7 @@ test(
       const response = await peer.response('POST');
       assert.deepEqual([response.status, response.body], [200, '{"amount": 3}']);
       assert.equal(upstream.received.length, before + 1);
+      await sidecar.recordsFrom(records, 1);
     });
 
     await context.test('gRPC: the message of a unary call decides; one that is none is refused', async () => {
