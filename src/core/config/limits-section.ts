@@ -49,6 +49,9 @@ export const limitsSection = section({
   inspectedBodyBytes: size(1, 64 * MIB)
     .prefault(formatSize(D.inspectedBodyBytes))
     .describe('A body that is held because the policy reads it; a larger one is refused.'),
+  openPerPeer: count(1, 1_000_000)
+    .prefault(D.openPerPeer)
+    .describe('Requests and raw connections that one identity may have open at once; further ones are refused.'),
   concurrentStreams: count(1, 65_536)
     .prefault(D.concurrentStreams)
     .describe('HTTP/2 streams open at once on one connection.'),
@@ -75,6 +78,7 @@ export const limitsSection = section({
   targetBytes: limits.targetBytes,
   bodyBytes: limits.bodyBytes,
   inspectedBodyBytes: limits.inspectedBodyBytes,
+  openPerPeer: limits.openPerPeer,
   concurrentStreams: limits.concurrentStreams,
   streamWindowBytes: limits.streamWindowBytes,
   connectionWindowBytes: limits.connectionWindowBytes,

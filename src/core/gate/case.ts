@@ -13,6 +13,8 @@ import type { JournalPort } from './ports.ts';
 /** A case as its gate keeps it. */
 export interface OpenCase {
   begin(): void;
+  /** Instead of `begin`: refuses without a decision. */
+  refuseOutright(reason: Fault): void;
   rejudge(): void;
 }
 
@@ -71,21 +73,29 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
     }
   }
 
+  /** Refuses without a decision: there is too much of this peer under way. Room in the journal is taken where there is some. */
+  refuseOutright(reason: Fault): void {
+    this.#reserved = this.host.journal.reserve();
+    this.refuse(reason);
+  }
+
   /** A newer policy revision is active: what is open and no longer allowed is cut (promise 6). */
   rejudge(): void {
     const policy = this.host.policy();
     const before = this.judgement;
     if (this.#state !== 'forwarding' || before === undefined || policy === undefined || policy === before.policy)
       return;
-    if (this.host.mode === 'shadow' || !this.canBeJudgedBy(policy)) return;
-    const again = judge(policy, before.input, this.host.clock);
+    const input = this.host.mode === 'shadow' ? undefined : this.inputFor(policy, before.input);
+    if (input === undefined) return;
+    const again = judge(policy, input, this.host.clock);
     if (again.decision.kind !== 'deny') return;
     this.exchange.cut(fault('policy_withdrawn', `the new revision answers ${again.decision.fault.code}`));
   }
 
   protected abstract decide(): void;
   protected abstract writeRefusal(reason: Fault): void;
-  protected abstract canBeJudgedBy(policy: Policy): boolean;
+  /** The input that `policy` would have been given; `before` is what an earlier revision was given. Undefined where it can no longer be had. */
+  protected abstract inputFor(policy: Policy, before: PolicyInput): PolicyInput | undefined;
 
   /** What the record can still say of something that was refused before an input was made of it. */
   protected asReceived(): RecordFacts['asReceived'] {

@@ -1,5 +1,7 @@
 import type { DecisionId } from '../kernel/brand.ts';
 import { fault, type Fault } from '../model/faults.ts';
+import type { Policy } from '../model/policy.ts';
+import type { PolicyInput } from '../model/policy-input.ts';
 import { Case, type CaseHost } from './case.ts';
 import type { RawExchange } from './exchange.ts';
 import { rawConnectionInput, type ConnectionInput } from './input.ts';
@@ -40,7 +42,7 @@ export class ConnectionCase<R extends RawExchange> extends Case<R> {
     this.exchange.refuse((outcome) => this.close(outcome));
   }
 
-  protected override canBeJudgedBy(): boolean {
-    return true;
+  protected override inputFor(_policy: Policy, before: PolicyInput): PolicyInput {
+    return before;
   }
 }

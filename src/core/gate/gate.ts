@@ -15,6 +15,7 @@ import { ConnectionCase } from './connection-case.ts';
 import type { Exchange, RawExchange, RefusalAnswer } from './exchange.ts';
 import { connectionInput, type Agent } from './input.ts';
 import type { Forward, JournalPort, Observer } from './ports.ts';
+import { OpenPerPeer } from './open-per-peer.ts';
 import { refusalAnswer } from './refusal.ts';
 import { RequestCase, type ConnectionFacts, type RequestGuard } from './request-case.ts';
 
@@ -71,6 +72,7 @@ export class Gate<E extends Exchange, R extends RawExchange> {
   readonly #host: CaseHost;
   readonly #guard: RequestGuard<E>;
   readonly #open = new Set<OpenCase>();
+  readonly #peers: OpenPerPeer;
   readonly #facts = new WeakMap<Connection, ConnectionFacts>();
   readonly #rejected = new WeakMap<Connection, Peer>();
 
@@ -84,10 +86,12 @@ export class Gate<E extends Exchange, R extends RawExchange> {
       policy: deps.policy,
       closed: (closed, facts, reserved) => {
         this.#open.delete(closed);
+        this.#peers.leave(facts.peer);
         this.#write(facts, reserved);
       },
     };
     const { limits, tolerance } = settings;
+    this.#peers = new OpenPerPeer(limits.openPerPeer);
     this.#guard = { limits, tolerance, random: deps.random, descriptors: deps.descriptors, forward: deps.forward };
   }
 
@@ -126,13 +130,14 @@ export class Gate<E extends Exchange, R extends RawExchange> {
   /** Takes over one request: decides, forwards or refuses, records. */
   exchange(exchange: E): void {
     const facts = this.#factsOf(exchange, 'request');
-    this.#begin(new RequestCase(this.#host, exchange, uuidV4(this.#deps.random), this.#guard, facts));
+    this.#begin(new RequestCase(this.#host, exchange, uuidV4(this.#deps.random), this.#guard, facts), exchange.peer);
   }
 
   /** Takes over a connection whose bytes are forwarded unread. */
   raw(exchange: R): void {
     const { input } = this.#factsOf(exchange, 'connection');
-    this.#begin(new ConnectionCase(this.#host, exchange, uuidV4(this.#deps.random), input, this.#deps.forwardRaw));
+    const decisionId = uuidV4(this.#deps.random);
+    this.#begin(new ConnectionCase(this.#host, exchange, decisionId, input, this.#deps.forwardRaw), exchange.peer);
   }
 
   /** Asks the policy of now about everything that an earlier revision allowed and that is still open; what it no longer allows is cut. */
@@ -145,9 +150,10 @@ export class Gate<E extends Exchange, R extends RawExchange> {
     return this.#open.size;
   }
 
-  #begin(opened: OpenCase): void {
+  #begin(opened: OpenCase, peer: Exchange['peer']): void {
     this.#open.add(opened);
-    opened.begin();
+    if (this.#peers.enter(peer)) opened.begin();
+    else opened.refuseOutright(fault('overloaded', 'this peer has too many requests open'));
   }
 
   #factsOf(exchange: Pick<RawExchange, 'connection' | 'peer'>, subject: 'request' | 'connection'): ConnectionFacts {

@@ -6,6 +6,7 @@ import { NO_OBLIGATIONS, type DenialAnswer, type Obligations } from '../model/de
 import { fault, type Fault } from '../model/faults.ts';
 import type { Limits, PathTolerance } from '../model/limits.ts';
 import type { Policy } from '../model/policy.ts';
+import type { PolicyInput } from '../model/policy-input.ts';
 import type { RecordFacts } from '../model/record-facts.ts';
 import type { CanonicalRequest } from '../model/request.ts';
 import { canonicalise } from '../request/canonicalise.ts';
@@ -149,11 +150,15 @@ export class RequestCase<E extends Exchange> extends Case<E> {
   }
 
   /** A policy that reads bodies cannot judge a request whose body has gone by unread; such a request stays decided as it was. */
-  protected override canBeJudgedBy(policy: Policy): boolean {
-    if (this.#bodyCollected) return true;
-    return (
-      this.#request !== undefined && bodyWanted(this.#request, policy.needs, this.#guard.descriptors()) === undefined
-    );
+  protected override inputFor(policy: Policy, before: PolicyInput): PolicyInput | undefined {
+    const request = this.#request;
+    if (request === undefined) return undefined;
+    if (this.#bodyCollected) {
+      const source = this.#facts.input.source(policy.needs.peerCertificate);
+      return { ...before, attributes: { ...before.attributes, source } };
+    }
+    const isUnread = bodyWanted(request, policy.needs, this.#guard.descriptors()) !== undefined;
+    return isUnread ? undefined : this.#read(request, policy, undefined).input;
   }
 }
 

@@ -29,6 +29,8 @@ export type Limits = {
   readonly bodyBytes: number;
   /** A body that is held because the policy reads it. */
   readonly inspectedBodyBytes: number;
+  /** Requests and raw connections that one identity may have open at once on this listener, so that no peer can use up the journal's queue alone. */
+  readonly openPerPeer: number;
   /** HTTP/2 SETTINGS_MAX_CONCURRENT_STREAMS. */
   readonly concurrentStreams: number;
   readonly streamWindowBytes: number;
@@ -51,6 +53,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   targetBytes: 8_192,
   bodyBytes: 0,
   inspectedBodyBytes: 65_536,
+  openPerPeer: 1_000,
   concurrentStreams: 100,
   streamWindowBytes: 65_535,
   connectionWindowBytes: 1_048_576,

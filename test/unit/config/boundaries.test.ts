@@ -31,6 +31,7 @@ const RANGES: readonly Range[] = [
   { path: `${LIMITS}/targetBytes`, least: '64B', most: '64KiB', below: '63B', above: '65KiB' },
   { path: `${LIMITS}/bodyBytes`, least: '1B', most: '8192GiB', below: '-1B', above: '8193GiB', zero: '0B' },
   { path: `${LIMITS}/inspectedBodyBytes`, least: '1B', most: '64MiB', below: '0B', above: '65MiB' },
+  { path: `${LIMITS}/openPerPeer`, least: 1, most: 1_000_000, below: 0, above: 1_000_001 },
   { path: `${LIMITS}/concurrentStreams`, least: 1, most: 65_536, below: 0, above: 65_537 },
   { path: `${LIMITS}/streamWindowBytes`, least: '65535B', most: '1GiB', below: '65534B', above: '1025MiB' },
   { path: `${LIMITS}/connectionWindowBytes`, least: '65535B', most: '1GiB', below: '65534B', above: '2GiB' },

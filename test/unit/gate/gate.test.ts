@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { fault } from '../../../src/core/model/faults.ts';
+import { DEFAULT_LIMITS } from '../../../src/core/model/limits.ts';
 import type { Evaluation } from '../../../src/core/model/policy.ts';
 import type { PolicyInput } from '../../../src/core/model/policy-input.ts';
 import {
@@ -458,6 +459,18 @@ describe('promise 6: a new policy revision re-judges what is open', () => {
     assert.equal(world.gate.openCount, 1);
   });
 
+  test('a revision that reads more is given more: the certificate that the one before did not read', () => {
+    const world = new FakeGateWorld();
+    const exchange = open(world);
+    const later = new FakePolicy(undefined, { peerCertificate: true }, '2').answering((input) => {
+      return { kind: 'defined', value: input.attributes.source.certificate !== undefined, steps: 1, cached: false };
+    });
+    world.policy = later;
+    world.gate.rejudge();
+    assert.equal(later.asked.length, 1);
+    assert.equal(exchange.cutBy, undefined);
+  });
+
   test('the same revision asks nothing', () => {
     const world = new FakeGateWorld();
     open(world);
@@ -481,6 +494,47 @@ describe('promise 6: a new policy revision re-judges what is open', () => {
     world.policy = new FakePolicy(false, { parsedBody: true }, '2');
     world.gate.rejudge();
     assert.equal(exchange.cutBy, undefined);
+  });
+});
+
+describe('promise 8: one peer cannot hold all the room', () => {
+  const limits = { ...DEFAULT_LIMITS, openPerPeer: 2 };
+  const other = fakePeer('spiffe://example.org/agents/other');
+
+  test('what it opens beyond its share is refused with overloaded, 503, and recorded; others go on', () => {
+    const world = new FakeGateWorld({ limits });
+    open(world);
+    open(world);
+    const third = new FakeExchange(http1Head('GET', '/'));
+    world.gate.exchange(third);
+    assert.equal(third.answer?.status, 503);
+    assert.equal(world.journal.records[0]?.sallyport.fault, 'overloaded');
+    assert.equal(world.forwarder.permits.length, 2);
+    world.gate.exchange(new FakeExchange(http1Head('GET', '/'), { peer: other }));
+    assert.equal(world.forwarder.permits.length, 3);
+  });
+
+  test('the share is free again when requests end, refused ones too', () => {
+    const world = new FakeGateWorld({ limits });
+    for (let i = 0; i < 10; i += 1) world.gate.exchange(new FakeExchange(http1Head('GET', '/')));
+    assert.equal(world.forwarder.permits.length, 10);
+    open(world);
+    open(world);
+    world.gate.exchange(new FakeExchange(http1Head('GET', '/')));
+    for (const finish of world.forwarder.finish) finish({ kind: 'forwarded', status: 200, bytesIn: 0, bytesOut: 0 });
+    const after = new FakeExchange(http1Head('GET', '/'));
+    world.gate.exchange(after);
+    assert.equal(after.answer, undefined);
+    assert.equal(world.journal.room, 1_000 - 14, 'each record took its room');
+  });
+
+  test('a raw connection counts as well', () => {
+    const world = new FakeGateWorld({ limits });
+    open(world);
+    open(world);
+    const raw = new FakeRawExchange();
+    world.gate.raw(raw);
+    assert.equal(raw.refused, true);
   });
 });
 
