@@ -17,7 +17,12 @@ class Ledger {
     this.endings.set(exchange, endings);
     exchange.onSent = () => endings.push('sent');
     exchange.onClosed = (reason, by) => endings.push(`${by} ${reason.code}`);
-    const ways = [this.#whole, this.#inPieces, this.#collected, this.#refused];
+    const ways: readonly ((exchange: HttpExchange, endings: string[]) => void)[] = [
+      this.#whole,
+      this.#inPieces,
+      this.#collected,
+      this.#refused,
+    ];
     ways[this.endings.size % ways.length]?.(exchange, endings);
   };
 
