@@ -7,7 +7,7 @@ import { faultOfParser, isEndOfInput, plainAnswer } from './http1-faults.ts';
 import type { Http1Request } from './http1-request.ts';
 import { type Held, OpenConnection } from './open-connection.ts';
 
-/** Pipelined requests that may wait for their turn. Reading stops with the first, so that more means one read full of them. */
+/** Pipelined requests that may wait for their turn. Reading stops at the end of the turn that the first of them came in. */
 const MAX_WAITING = 1_024;
 
 /** How much of an unwanted body is read away to keep the connection, rather than closing it. */
@@ -42,7 +42,8 @@ export class Http1Connection extends OpenConnection {
     if (this.#current === undefined) this.#begin(exchange);
     else {
       this.#waiting.push(exchange);
-      this.socket.pause();
+      // Not now: Node resumes the socket at the end of every message that it parses, a tick later.
+      if (this.#waiting.length === 1) setImmediate(stopReading, this);
       if (this.#waiting.length > MAX_WAITING) this.cut(fault('flood', `${MAX_WAITING} pipelined requests`), true);
     }
   }
@@ -116,6 +117,11 @@ export class Http1Connection extends OpenConnection {
     if (this.#current === undefined) this.endGently();
   }
 
+  /** Reads no further requests while some are waiting. */
+  stopReading(): void {
+    if (this.#waiting.length > 0 && !this.isEnding) this.socket.pause();
+  }
+
   /** Half-closes, goes on reading so that the last answer is not lost to a reset, and closes when the peer does. */
   endGently(): void {
     if (this.socket.destroyed) return;
@@ -164,4 +170,8 @@ export class Http1Connection extends OpenConnection {
       this.endGently();
     }
   }
+}
+
+function stopReading(connection: Http1Connection): void {
+  connection.stopReading();
 }

@@ -105,12 +105,14 @@ test('HTTP/2: a body that comes too slowly ends forwarding by us; gRPC may take 
   const peer = await bench.frames();
   peer.send(postFrame(1, '/grpc', [['content-type', 'application/grpc+proto']]));
   const grpc = await bench.handler.next('exchange');
+  const sent = endingOf(grpc.exchange);
   peer.send(postFrame(3, '/plain'));
   const plain = await bench.handler.next('exchange');
   assert.equal(await endingOf(plain.exchange), 'us request_timeout');
   await peer.next(TYPE.rstStream, ({ streamId }) => streamId === 3);
   grpc.exchange.respondWhole(200, [], Buffer.from('still here'), undefined);
   assert.equal(String((await peer.next(TYPE.data)).payload), 'still here');
+  assert.equal(await sent, 'sent');
 });
 
 test('HTTP/2: a body that comes too slowly fails collecting, and the refusal is written', async () => {

@@ -144,7 +144,7 @@ test('a peer that neither reads nor closes does not hold up the stop', async () 
 });
 
 test('a handshake under way is given up, and told as draining', async () => {
-  await using bench = await Bench.start();
+  await using bench = await Bench.start({ limits: { handshakeTimeoutMs: 100_000 } });
   const socket = connectTcp(bench.port, '127.0.0.1');
   socket.on('error', () => undefined);
   const done = closed(socket);

@@ -84,6 +84,21 @@ test('more pipelined requests than may wait are a flood: the connection ends, ot
   assert.ok(await bench.works());
 });
 
+test('pipelined requests that wait stop the reading, so that no number of them piles up', async () => {
+  await using bench = await Bench.start();
+  bench.handler.onExchange = () => undefined;
+  const peer = await bench.raw();
+  const requests = 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(600);
+  peer.send(requests);
+  const { exchange } = await bench.handler.next('exchange');
+  peer.send(requests);
+  assert.ok(await bench.works(), 'time enough to read them');
+  assert.deepEqual(bench.handler.faults, [], 'more than may wait');
+  bench.handler.onExchange = (next) => next.respondWhole(200, [], bytes('ok'), undefined);
+  exchange.respondWhole(200, [], bytes('ok'), undefined);
+  for (let i = 0; i < 1_200; i++) assert.equal((await peer.response()).body, 'ok');
+});
+
 test('RFC 9112 9.6: `Connection: close` ends the connection after the answer', async () => {
   await using bench = await Bench.start();
   const peer = await bench.raw();
@@ -322,6 +337,7 @@ test('RFC 9112 9.6: a refusal before a large body says `close` and is not lost t
   const response = await peer.response();
   assert.equal(response.status, 403);
   assert.equal(valueOf(response, 'connection'), 'close');
+  peer.send('x'.repeat(300_000));
   assert.equal(await peer.ended, 'end');
 });
 

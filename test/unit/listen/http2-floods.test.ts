@@ -190,6 +190,15 @@ test('what is open when a flood is found is told that we ended it', async () => 
   assert.deepEqual(bench.handler.faults, ['refused flood']);
 });
 
+test('PING frames are counted one by one, before they are many bytes', async () => {
+  await using bench = await Bench.start();
+  const peer = await bench.frames();
+  await politely(peer, repeat(PING, 600), 5);
+  await peer.ended;
+  assert.deepEqual(bench.handler.faults, ['refused flood']);
+  assert.match((await bench.handler.next('refused')).fault.detail, /PING or SETTINGS/);
+});
+
 test('RFC 9113 5.1.2: more streams than allowed at once end the connection', async () => {
   await using bench = await Bench.start({ limits: { concurrentStreams: 10 } });
   bench.handler.onExchange = () => undefined;
@@ -271,6 +280,7 @@ for (const { name, run } of USES) {
     const peer = await bench.frames();
     await run(peer, bench);
     await peer.roundTrip();
+    await bench.clock.swept();
     assert.deepEqual(bench.handler.faults, []);
   });
 }

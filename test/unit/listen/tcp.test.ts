@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 
 import { fault } from '../../../src/core/model/faults.ts';
@@ -37,7 +38,7 @@ test('bytes that came with the handshake are not lost', async () => {
 test('one direction may end before the other', async () => {
   await using bench = await Bench.start(TCP);
   bench.handler.onRaw = ({ socket }) => {
-    socket.on('end', () => socket.end('answer after the end'));
+    socket.on('end', () => setImmediate(() => socket.end('answer after the end')));
     socket.resume();
   };
   const socket = bench.tls({ allowHalfOpen: true });
@@ -114,6 +115,21 @@ test('a peer that ends in order is not told as closed: the socket says it', asyn
   socket.end('last');
   await end;
   await until(() => bench.listener.connectionCount === 0);
+});
+
+test('a peer that resets is told as closed', async () => {
+  await using bench = await Bench.start(TCP);
+  bench.handler.onRaw = ({ socket }) => socket.on('data', (chunk: Buffer) => socket.write(chunk));
+  const under = connect(bench.port, '127.0.0.1');
+  const socket = bench.tls({ socket: under });
+  const { exchange } = await bench.handler.next('raw');
+  const ended = ending(exchange);
+  socket.write('ping');
+  await once(socket, 'data');
+  under.resetAndDestroy();
+  assert.equal(await ended, 'peer peer_aborted');
+  await until(() => bench.listener.connectionCount === 0);
+  assert.deepEqual(bench.problems, []);
 });
 
 test('a connection on which no byte moves ends by stream_idle_timeout', async () => {
