@@ -71,7 +71,7 @@ export type HttpExchange = Exchange & Downstream;
 
 /** One TCP connection under way. The forwarder reads and writes `socket` as it likes; it was not read from before. */
 export interface TcpExchange extends RawExchange {
-  /** Decrypted bytes. Its errors are handled; it ends (`end`, `close`) like any socket. */
+  /** Decrypted bytes. Its errors are handled; it ends (`end`, `close`) like any socket. Half-open is allowed: whoever holds it ends it. */
   readonly socket: Duplex;
   readonly bytesIn: number;
   readonly bytesOut: number;

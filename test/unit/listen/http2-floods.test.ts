@@ -172,6 +172,7 @@ for (const { name, send, codes } of FLOODS) {
     const floods = bench.handler.faults.filter((each) => each === 'refused flood');
     assert.deepEqual(floods, ['refused flood'], String(bench.handler.faults.slice(0, 5)));
     assert.equal(bench.handler.faults.filter((each) => !each.startsWith('unreadable')).length, 1);
+    assert.ok(bench.handler.told.length < 1_300, 'what a flood can make us do is bounded');
     assert.ok(await bench.works());
     assert.deepEqual(bench.problems, []);
   });
