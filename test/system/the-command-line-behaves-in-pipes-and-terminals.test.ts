@@ -15,7 +15,7 @@ const root = resolve(import.meta.dirname, '../..');
 const main = join(root, 'src/cli/main.ts');
 
 /** Without what a test runner or a shell says about colours. */
-const { NO_COLOR: _1, FORCE_COLOR: _2, NODE_DISABLE_COLORS: _3, ...plainEnv } = process.env;
+const { NO_COLOR: _1, FORCE_COLOR: _2, NODE_DISABLE_COLORS: _3, CI: _4, ...plainEnv } = process.env;
 
 /** A log of `count` chained records. */
 async function logOf(context: TestContext, count: number): Promise<string> {
