@@ -1,12 +1,12 @@
 import { isHash } from '../../core/record/chain.ts';
-import { createChainVerifier } from '../../core/record/verify.ts';
 import { EXIT } from '../exit-codes.ts';
-import { logLines } from '../log-lines.ts';
+import { verifyLogFiles } from '../verify-log-files.ts';
 
 import type { BrokenChain, SoundChain } from '../../core/record/verify.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { LogVerifyOptions } from '../define-log.ts';
 import type { Terminal } from '../terminal.ts';
+import type { FilesVerdict } from '../verify-log-files.ts';
 
 /** `sallyport log verify`: the files are one log, oldest first. */
 export async function logVerify(
@@ -18,33 +18,11 @@ export async function logVerify(
     terminal.err('sallyport log verify: --from is no hash of 64 hexadecimal digits');
     return EXIT.wrongUse;
   }
-  const verifier = createChainVerifier(options.from);
-  let brokenIn: string | undefined;
-  let linesBefore = 0;
-  for (const file of files) {
-    const before = verifier.lines;
-    const broken = await verifyFile(file, verifier);
-    if (broken !== undefined) {
-      brokenIn = file;
-      linesBefore = before;
-      break;
-    }
-  }
-  const verdict = verifier.verdict();
-  if (verdict.kind === 'broken')
-    return printBroken({ ...verdict, line: verdict.line - linesBefore }, brokenIn ?? '', options, terminal);
-  return printSound(verdict, options, terminal);
+  const verdict = await verifyLogFiles(files, options.from);
+  return verdict.kind === 'broken' ? printBroken(verdict, options, terminal) : printSound(verdict, options, terminal);
 }
 
-type Verifier = ReturnType<typeof createChainVerifier>;
-
-async function verifyFile(file: string, verifier: Verifier): Promise<BrokenChain | undefined> {
-  for await (const part of logLines(file)) {
-    const broken = part.kind === 'line' ? verifier.push(part.bytes) : verifier.endFile(part.bytes);
-    if (broken !== undefined) return broken;
-  }
-  return undefined;
-}
+type BrokenLog = Extract<FilesVerdict, { kind: 'broken' }>;
 
 const WHY = {
   malformed: 'is no line of a decision log',
@@ -52,9 +30,10 @@ const WHY = {
   order: 'does not follow the line before it: lines were removed, added or reordered',
 } as const satisfies Record<BrokenChain['why'], string>;
 
-function printBroken(broken: BrokenChain, file: string, options: LogVerifyOptions, terminal: Terminal): ExitCode {
-  if (options.json === true) terminal.out(JSON.stringify({ ok: false, file, line: broken.line, why: broken.why }));
-  else terminal.out(terminal.style('out', 'red', `${file}:${broken.line}: ${WHY[broken.why]}`));
+function printBroken(broken: BrokenLog, options: LogVerifyOptions, terminal: Terminal): ExitCode {
+  const { file, line, why } = broken;
+  if (options.json === true) terminal.out(JSON.stringify({ ok: false, file, line, why }));
+  else terminal.out(terminal.style('out', 'red', `${file}:${line}: ${WHY[why]}`));
   return EXIT.no;
 }
 
