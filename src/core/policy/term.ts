@@ -11,8 +11,6 @@ export type Term =
   | { readonly kind: 'set'; readonly items: readonly Term[] }
   | { readonly kind: 'object'; readonly entries: readonly (readonly [Term, Term])[] };
 
-export type StringTerm = Extract<Term, { kind: 'string' }>;
-
 export const NULL: Term = { kind: 'null' };
 
 /** A Rego boolean. */
