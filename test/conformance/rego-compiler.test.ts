@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { readArtefactFacts } from '../../src/io/rego/artefact.ts';
 import { createRegoCompiler } from '../../src/io/rego/compiler.ts';
 
-import type { Build } from '../../src/io/rego/compiler.ts';
+import type { Build } from '../../src/io/rego/build.ts';
 
 const run = promisify(execFile);
 const { opa: version } = await readArtefactFacts();

@@ -9,7 +9,7 @@ import { readPolicyBundle } from '../../io/sources/policy-source.ts';
 import { EXIT } from '../exit-codes.ts';
 import { inert } from '../terminal.ts';
 
-import type { Build } from '../../io/rego/compiler.ts';
+import type { Build } from '../../io/rego/build.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { PolicyBuildOptions } from '../define-policy.ts';
 import type { Terminal } from '../terminal.ts';

@@ -12,6 +12,9 @@ export interface ModuleFacts {
   readonly rules: readonly { readonly path: string; readonly row: number; readonly col: number }[];
 }
 
+/** Why an entrypoint without a name is refused: OPA would take it for all of `data`. */
+export const EMPTY_ENTRYPOINT = 'an entrypoint is empty; name a rule, such as example/allow';
+
 /** How many existing entrypoints a message lists. */
 const SHOWN = 6;
 

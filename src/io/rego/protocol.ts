@@ -1,5 +1,5 @@
 /** What the compiler inside WebAssembly can be asked; the Go side has the same table (`go/main.go`). */
-export type Operation = 'build' | 'modules' | 'version';
+export type Operation = 'build' | 'check' | 'evaluate' | 'format' | 'inspect' | 'modules' | 'test' | 'version';
 
 /** One request to the worker. Byte arrays anywhere in `arguments` reach Go as `[]byte`. */
 export interface WorkerRequest {

@@ -11,10 +11,17 @@ export function isTestFile(path: string): boolean {
 
 /** The files that a build is made of, as bytes: all but the tests. */
 export function buildFiles(files: SourceFiles): Readonly<Record<string, Uint8Array>> {
+  return encodeFiles(Object.fromEntries(Object.entries(files).filter(([path]) => !isTestFile(path))));
+}
+
+/** The files as bytes. */
+export function encodeFiles(files: SourceFiles): Readonly<Record<string, Uint8Array>> {
   const encoder = new TextEncoder();
-  const kept = Object.entries(files).filter(([path]) => !isTestFile(path));
   return Object.fromEntries(
-    kept.map(([path, content]) => [path, typeof content === 'string' ? encoder.encode(content) : content]),
+    Object.entries(files).map(([path, content]) => [
+      path,
+      typeof content === 'string' ? encoder.encode(content) : content,
+    ]),
   );
 }
 

@@ -5,7 +5,8 @@ import { defaultLimits } from '../../../src/io/rego/compiler-worker.ts';
 import { createRegoCompiler } from '../../../src/io/rego/compiler.ts';
 import { createManualTimer } from '../../support/manual-timer.ts';
 
-import type { Build, BuildRequest, RegoCompiler, RegoCompilerDeps } from '../../../src/io/rego/compiler.ts';
+import type { Build, BuildRequest } from '../../../src/io/rego/build.ts';
+import type { RegoCompiler, RegoCompilerDeps } from '../../../src/io/rego/compiler.ts';
 import type { Diagnostic } from '../../../src/io/rego/diagnostic.ts';
 
 const started: RegoCompiler[] = [];

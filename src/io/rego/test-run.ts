@@ -1,0 +1,77 @@
+import { ask } from './ask.ts';
+import { sourceOf } from './source.ts';
+
+import type { Result } from '../../core/kernel/result.ts';
+import type { CompilerWorker } from './compiler-worker.ts';
+import type { Diagnostic } from './diagnostic.ts';
+import type { SourceFiles } from './source-files.ts';
+
+/** Which tests are to be run. */
+export interface TestRequest {
+  /** The folder, in OPA's bundle layout, with its `_test.rego` files. */
+  readonly files: SourceFiles;
+  /** Version of the language, unless the manifest says otherwise. Default 1. */
+  readonly regoVersion?: 0 | 1;
+  /** Only tests whose `data.package.test_name` this regular expression (RE2) matches, as `opa test --run`. */
+  readonly filter?: string;
+  /** Say which lines the tests covered, as `opa test --coverage`; it makes them slower. Default false. */
+  readonly coverage?: boolean;
+}
+
+/** How the tests went, in OPA's interpreter. */
+export interface TestRun {
+  /** In the order of files, and of rules within a file. */
+  readonly results: readonly TestResult[];
+  readonly coverage?: Coverage;
+}
+
+/** One test rule. */
+export interface TestResult {
+  /** `data.a.b` */
+  readonly package: string;
+  readonly name: string;
+  readonly file: string;
+  readonly row: number;
+  readonly col: number;
+  /** `error`: evaluation broke off, so the test says nothing; `skipped`: its name begins with `todo_test_`. */
+  readonly outcome: 'passed' | 'failed' | 'error' | 'skipped';
+  /** Why, for the outcome `error`. */
+  readonly error?: string;
+  readonly durationNs: number;
+  /** What `print` wrote. */
+  readonly output: string;
+  /** Of a rule with cases, `test_x[name] if …`: each case. A case of several keys has them joined with `/`. */
+  readonly cases?: readonly TestCase[];
+}
+
+/** One case of a test rule. */
+export interface TestCase {
+  readonly name: string;
+  readonly outcome: 'passed' | 'failed';
+}
+
+/** Lines that the tests evaluated, of all files that have lines to evaluate, the tests included. */
+export interface Coverage {
+  /** 0 to 100, of lines over all files. */
+  readonly percent: number;
+  readonly files: Readonly<Record<string, FileCoverage>>;
+}
+
+/** Lines of one file that the tests evaluated. */
+export interface FileCoverage {
+  readonly percent: number;
+  readonly covered: readonly LineRange[];
+  readonly notCovered: readonly LineRange[];
+}
+
+/** Lines from 1, both ends included. */
+export interface LineRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Runs the tests as `opa test` does. The diagnostics are those of files that do not compile. */
+export function test(worker: CompilerWorker, request: TestRequest): Promise<Result<TestRun, readonly Diagnostic[]>> {
+  const args = { ...sourceOf(request, 'all'), filter: request.filter ?? '', coverage: request.coverage ?? false };
+  return ask<TestRun>(worker, 'test', args, request.files);
+}
