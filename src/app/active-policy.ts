@@ -1,5 +1,5 @@
 import type { Config } from '../core/config/config.ts';
-import type { Clock } from '../core/kernel/clock.ts';
+import type { Clock, Random } from '../core/kernel/clock.ts';
 import { err, ok, type Result } from '../core/kernel/result.ts';
 import type { LoadedPolicy } from '../core/policy/host.ts';
 import { describeLoadProblem } from '../core/policy/load-problem.ts';
@@ -19,6 +19,7 @@ export type PolicyFollower = Source<ActivePolicy> & { stop(): void };
 
 type Hooks = {
   readonly clock: Clock;
+  readonly random: Random;
   readonly onChange: (active: ActivePolicy) => void;
   readonly onProblem: (problems: Problems | undefined) => void;
 };
@@ -31,7 +32,7 @@ export function followPolicy(config: Config['policy'], hooks: Hooks): PolicyFoll
     { bundle: config.bundle.path, protoDescriptors: config.protoDescriptors },
     {
       compile: compiler.compile,
-      activate: (revision) => activate(revision, config, hooks.clock),
+      activate: (revision) => activate(revision, config, hooks),
       onChange: hooks.onChange,
       onProblem: hooks.onProblem,
     },
@@ -55,14 +56,14 @@ export function followPolicy(config: Config['policy'], hooks: Hooks): PolicyFoll
 async function activate(
   revision: PolicyRevision,
   config: Config['policy'],
-  clock: Clock,
+  { clock, random }: Pick<Hooks, 'clock' | 'random'>,
 ): Promise<Result<ActivePolicy, Problems>> {
   const descriptors = revision.descriptors === undefined ? ok(undefined) : await loadDescriptors(revision.descriptors);
   if (!descriptors.ok) return err([`${config.protoDescriptors}: ${descriptors.error}`]);
   const { wasm, plan, data, bundles } = revision;
   const policy = await loadJudgedPolicy(
     { wasm, plan, data, bundles, entrypoint: config.decision },
-    { clock, memoryBytes: config.memory, budget: config.budget },
+    { clock, random, memoryBytes: config.memory, budget: config.budget },
   );
   if (!policy.ok) return err([describeLoadProblem(policy.error)]);
   return ok(Object.freeze({ policy: policy.value, descriptors: descriptors.value }));

@@ -70,6 +70,7 @@ export class Sidecar {
     });
     this.#policy = followPolicy(config.policy, {
       clock: systemClock,
+      random: createRandom(),
       onChange: (active) => this.#onPolicy(active),
       onProblem: (problems) => this.#observer.source('policy', problems),
     });

@@ -11,7 +11,7 @@ import { PROBES } from '../../src/core/policy/probe-inputs.ts';
 import { loadJudgedPolicy } from '../../src/core/policy/second-opinion.ts';
 import type { PolicyInput } from '../../src/core/model/policy-input.ts';
 import { hostilePolicy } from '../support/hostile-policy.ts';
-import { STILL_CLOCK, load, sourceOf } from '../support/policy-host.ts';
+import { STILL_WORLD, load, sourceOf } from '../support/policy-host.ts';
 import { compileRego } from '../support/rego.ts';
 import { i32 } from '../support/wasm-assembler.ts';
 
@@ -123,7 +123,7 @@ report(
   nanoseconds(50, () => load(ready)),
 );
 const start = performance.now();
-await loadJudgedPolicy(source, { clock: STILL_CLOCK });
+await loadJudgedPolicy(source, STILL_WORLD);
 report('load with second opinion, ms, once', (performance.now() - start).toFixed(1));
 
 report('budget, steps', DEFAULT_BUDGET);

@@ -1,11 +1,21 @@
-import type { Clock } from '../../src/core/kernel/clock.ts';
+import type { Clock, Random } from '../../src/core/kernel/clock.ts';
 import { loadPolicy } from '../../src/core/policy/host.ts';
+import type { BuiltinWorld } from '../../src/core/policy/builtin-bridge.ts';
 import type { LoadedPolicy, PolicyOptions, PolicySource } from '../../src/core/policy/host.ts';
 import { describeLoadProblem } from '../../src/core/policy/load-problem.ts';
 import { compileRego } from './rego.ts';
 
 /** A clock that stands at 2023-11-14T22:13:20Z. */
 export const STILL_CLOCK: Clock = { wallMs: () => 1_700_000_000_000, monotonicMs: () => 0 };
+
+/** Bytes that count: 1, 2, 3 and so on, from 1 again after 255; every source begins anew. */
+export function countingRandom(): Random {
+  let last = 0;
+  return (length) => Uint8Array.from({ length }, () => (last = (last % 255) + 1));
+}
+
+/** The world of a policy under test. */
+export const STILL_WORLD: BuiltinWorld = { clock: STILL_CLOCK, random: countingRandom() };
 
 /** Where the rules of a test stand: `package t`, rule `d`. */
 export const ENTRYPOINT = 't/d';
@@ -35,7 +45,7 @@ export async function loadRules(
 
 /** Loads a policy that must load. */
 export function load(source: PolicySource, options: Partial<PolicyOptions> = {}): LoadedPolicy {
-  const policy = loadPolicy(source, { clock: STILL_CLOCK, ...options });
+  const policy = loadPolicy(source, { ...STILL_WORLD, ...options });
   if (!policy.ok) throw new Error(describeLoadProblem(policy.error));
   return policy.value;
 }

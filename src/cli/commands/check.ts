@@ -1,5 +1,5 @@
 import { followPolicy } from '../../app/active-policy.ts';
-import { systemClock } from '../../app/system.ts';
+import { createRandom, systemClock } from '../../app/system.ts';
 import { configJsonSchema } from '../../core/config/json-schema.ts';
 import { configReference } from '../../core/config/reference.ts';
 import { readConfigFile } from '../../io/sources/config-file.ts';
@@ -48,7 +48,8 @@ function ignore(): void {}
 /** Reads what the configuration names, exactly as the sidecar does at its start. */
 async function follow(config: Config): Promise<Findings> {
   const identity = createIdentitySource(config.identity, { clock: systemClock });
-  const policy = followPolicy(config.policy, { clock: systemClock, onChange: ignore, onProblem: ignore });
+  const world = { clock: systemClock, random: createRandom() };
+  const policy = followPolicy(config.policy, { ...world, onChange: ignore, onProblem: ignore });
   try {
     await Promise.all([identity.start(), policy.start()]);
     const { own, warnings = [] } = identity.current ?? {};

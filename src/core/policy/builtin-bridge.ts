@@ -1,16 +1,19 @@
-import type { Clock } from '../kernel/clock.ts';
+import type { Clock, Random } from '../kernel/clock.ts';
 import { EvaluationHalt, PolicyAbort } from './abort.ts';
+import { AnswerBook, recordedTime } from './answer-book.ts';
+import type { NondeterministicAnswers } from './answer-book.ts';
 import { BuiltinError, MAX_TEXT } from './builtin.ts';
 import type { Builtin, BuiltinContext } from './builtin.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { PolicyExports } from './policy-abi.ts';
 import { parseTerm, termText } from './term-text.ts';
+import type { Term } from './term.ts';
 
 /** One call of a host built-in, for the second opinion: name and the JSON text of the result, undefined where there was none. */
 export type BuiltinCall = { readonly name: string; readonly result: string | undefined };
 
-/** Answers of nondeterministic built-ins within one decision, as OPA's decision log has them: name -> JSON of the arguments -> answer. */
-export type NondeterministicAnswers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+/** What built-ins may know of the world. */
+export type BuiltinWorld = { readonly clock: Clock; readonly random: Random };
 
 /** Steps of a call without arguments: 200 M steps are about 5 ms, a call about 1 us. */
 const CALL_STEPS = 40_000;
@@ -25,17 +28,19 @@ const MAX_ABORT_TEXT = 4096;
  */
 export class BuiltinBridge implements BuiltinContext {
   readonly #guest: GuestMemory;
-  readonly #clock: Clock;
+  readonly #world: BuiltinWorld;
   #exports: PolicyExports | undefined;
   #table: readonly ({ readonly name: string; readonly builtin: Builtin } | undefined)[] = [];
   #nowNs: string | undefined;
+  #bytes: Map<string, Uint8Array> | undefined;
   #notes: string[] = [];
-  #answers: Record<string, Record<string, unknown>> | undefined;
+  #book: AnswerBook | undefined;
+  #recorded: NondeterministicAnswers | undefined;
   #calls: BuiltinCall[] | undefined;
 
-  constructor(guest: GuestMemory, clock: Clock) {
+  constructor(guest: GuestMemory, world: BuiltinWorld) {
     this.#guest = guest;
-    this.#clock = clock;
+    this.#world = world;
   }
 
   /** What the module is instantiated with. */
@@ -65,11 +70,13 @@ export class BuiltinBridge implements BuiltinContext {
     this.#table = table;
   }
 
-  /** Begins a decision. With `trace`, calls are kept for `calls`. */
-  begin(trace: boolean): void {
+  /** Begins a decision. With `trace`, calls are kept for `calls`; with `recorded`, what another decision was answered is answered again. */
+  begin(trace: boolean, recorded?: NondeterministicAnswers): void {
     this.#nowNs = undefined;
+    this.#bytes = undefined;
     if (this.#notes.length > 0) this.#notes = [];
-    this.#answers = undefined;
+    this.#book = undefined;
+    this.#recorded = recorded;
     this.#calls = trace ? [] : undefined;
   }
 
@@ -79,7 +86,7 @@ export class BuiltinBridge implements BuiltinContext {
   }
 
   get answers(): NondeterministicAnswers | undefined {
-    return this.#answers;
+    return this.#book?.answers;
   }
 
   get calls(): readonly BuiltinCall[] {
@@ -87,8 +94,16 @@ export class BuiltinBridge implements BuiltinContext {
   }
 
   nowNs(): string {
-    this.#nowNs ??= `${Math.trunc(this.#clock.wallMs())}000000`;
+    this.#nowNs ??= recordedTime(this.#recorded) ?? `${Math.trunc(this.#world.clock.wallMs())}000000`;
     return this.#nowNs;
+  }
+
+  random(label: string, length: number): Uint8Array {
+    this.#bytes ??= new Map();
+    const key = `${length} ${label}`;
+    const known = this.#bytes.get(key) ?? this.#world.random(length).slice();
+    this.#bytes.set(key, known);
+    return known;
   }
 
   charge(steps: number): void {
@@ -116,9 +131,9 @@ export class BuiltinBridge implements BuiltinContext {
     const texts = addresses.map((address) => this.#get(address));
     try {
       if (texts.length !== builtin.arity) throw new BuiltinError('wrong number of operands');
-      const result = termText(builtin.call(texts.map(parseTerm), this));
-      if (builtin.nondeterministic === true) this.#remember(name, texts, result);
-      return result;
+      const args = texts.map(parseTerm);
+      const answer = (): string => termText(builtin.call(args, this));
+      return builtin.nondeterministic === true ? this.#pinned(name, args, answer) : answer();
     } catch (problem) {
       if (!(problem instanceof BuiltinError)) throw problem;
       if (this.#notes.length < MAX_NOTES) this.#notes.push(`${name}: ${problem.message}`);
@@ -126,10 +141,10 @@ export class BuiltinBridge implements BuiltinContext {
     }
   }
 
-  #remember(name: string, texts: readonly string[], result: string): void {
-    this.#answers ??= {};
-    const answers = (this.#answers[name] ??= {});
-    answers[`[${texts.join(',')}]`] = JSON.parse(result);
+  /** One answer for the same arguments within one decision, as OPA gives when it keeps an `nd_builtin_cache`. */
+  #pinned(name: string, args: readonly Term[], answer: () => string): string {
+    this.#book ??= new AnswerBook(this.#recorded);
+    return this.#book.answer(name, args, answer);
   }
 
   #get(address: number): string {

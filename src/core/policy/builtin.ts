@@ -7,6 +7,8 @@ export class BuiltinError extends Error {}
 export interface BuiltinContext {
   /** The time of this decision, nanoseconds since the epoch as decimal text; the same however often it is asked for. */
   nowNs(): string;
+  /** `length` random bytes that belong to `label`: the same within this decision, whatever asks; fresh in the next. */
+  random(label: string, length: number): Uint8Array;
   /** Takes steps from the budget for work beyond what arguments and result are charged for; ends the evaluation when it is spent. */
   charge(steps: number): void;
 }
@@ -14,7 +16,10 @@ export interface BuiltinContext {
 /** One built-in function of this host. Gives OPA's answer for the same arguments, throws BuiltinError where OPA's fails. */
 export type Builtin = {
   readonly arity: 0 | 1 | 2 | 3 | 4;
-  /** True where the answer is not a function of the arguments, as time is: such decisions are never cached, and the answer is recorded. */
+  /**
+   * True where the answer is not a function of the arguments, as time is: such decisions are never cached, the answer is recorded, and within one
+   * decision it is given again for the same arguments.
+   */
   readonly nondeterministic?: true;
   readonly call: (args: readonly Term[], context: BuiltinContext) => Term;
 };

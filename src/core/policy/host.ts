@@ -1,15 +1,16 @@
-import type { Clock } from '../kernel/clock.ts';
 import { err, ok } from '../kernel/result.ts';
 import type { Result } from '../kernel/result.ts';
 import { fault } from '../model/faults.ts';
 import type { Evaluation, InputNeeds, Policy } from '../model/policy.ts';
 import type { PolicyInput } from '../model/policy-input.ts';
+import type { NondeterministicAnswers } from './answer-book.ts';
 import type { Builtin } from './builtin.ts';
-import type { BuiltinCall } from './builtin-bridge.ts';
+import type { BuiltinCall, BuiltinWorld } from './builtin-bridge.ts';
 import { HOST_BUILTINS } from './builtins/table.ts';
 import { DecisionCache } from './decision-cache.ts';
 import { inputText, refuseInput, writeInput } from './input-text.ts';
 import { PolicyInstance } from './instance.ts';
+import type { Asking } from './instance.ts';
 import type { InstanceOptions } from './instance-image.ts';
 import type { LoadProblem } from './load-problem.ts';
 import { MAX_BUDGET } from './meter.ts';
@@ -32,8 +33,7 @@ export type PolicySource = {
 };
 
 /** Bounds and surroundings of a policy. Sizes in bytes. */
-export type PolicyOptions = {
-  readonly clock: Clock;
+export type PolicyOptions = BuiltinWorld & {
   /** Linear memory, all of it: data, input and evaluation. Default 16 MiB; used only as far as it is touched. */
   readonly memoryBytes?: number;
   /** Steps of one evaluation, at most 2^31 - 1. Default 200 million: 2 to 10 ms of warm policy code. */
@@ -71,10 +71,16 @@ export interface LoadedPolicy extends Policy {
   readonly deterministic: boolean;
   /** What of its input the policy reads, for people; empty where that is not known. */
   readonly reads: readonly string[];
-  /** Asks any entrypoint about any object, whole and uncached; `policy_failed` for an unknown name. */
-  query(entrypoint: string, input: unknown): Evaluation;
+  /**
+   * Asks any entrypoint about any object, whole and uncached; `policy_failed` for an unknown name. With `recorded`, the `nd_builtin_cache` of a decision
+   * record, the decision is replayed: nondeterministic built-ins answer as they did then, and only for arguments that were not recorded do they answer anew.
+   */
+  query(entrypoint: string, input: unknown, recorded?: NondeterministicAnswers): Evaluation;
   /** As `query` of the own entrypoint, with every call of a host built-in. */
-  trace(input: unknown): { readonly evaluation: Evaluation; readonly calls: readonly BuiltinCall[] };
+  trace(
+    input: unknown,
+    recorded?: NondeterministicAnswers,
+  ): { readonly evaluation: Evaluation; readonly calls: readonly BuiltinCall[] };
 }
 
 /**
@@ -101,6 +107,7 @@ function instanceOptions(options: PolicyOptions): InstanceOptions {
     budget: Math.min(options.budget ?? DEFAULT_BUDGET, MAX_BUDGET),
     inputBytes: options.inputBytes ?? DEFAULT_INPUT_BYTES,
     clock: options.clock,
+    random: options.random,
     builtins: options.builtins ?? HOST_BUILTINS,
   };
 }
@@ -158,25 +165,25 @@ class RevisionPolicy implements LoadedPolicy {
     return evaluation;
   }
 
-  query(entrypoint: string, input: unknown): Evaluation {
+  query(entrypoint: string, input: unknown, recorded?: NondeterministicAnswers): Evaluation {
     const id = this.#instance.entrypoints.get(entrypoint);
     if (id === undefined) return refused(fault('policy_failed', `no entrypoint ${entrypoint}`));
-    return this.#ask(id, input, false);
+    return this.#ask(id, input, { trace: false, recorded });
   }
 
-  trace(input: unknown): { evaluation: Evaluation; calls: readonly BuiltinCall[] } {
-    const evaluation = this.#ask(this.#decision, input, true);
+  trace(input: unknown, recorded?: NondeterministicAnswers): { evaluation: Evaluation; calls: readonly BuiltinCall[] } {
+    const evaluation = this.#ask(this.#decision, input, { trace: true, recorded });
     return { evaluation, calls: this.#instance.calls };
   }
 
-  #ask(id: number, input: unknown, trace: boolean): Evaluation {
+  #ask(id: number, input: unknown, ask?: Asking): Evaluation {
     const text = inputText(input, JSON.stringify, this.#depth);
-    return text.ok ? this.#instance.evaluate(id, text.value, trace) : refused(text.error);
+    return text.ok ? this.#instance.evaluate(id, text.value, ask) : refused(text.error);
   }
 
   #rule(name: string): ((event: unknown) => Evaluation) | undefined {
     const id = this.#instance.entrypoints.get(name);
-    return id === undefined ? undefined : (event) => this.#ask(id, event, false);
+    return id === undefined ? undefined : (event) => this.#ask(id, event);
   }
 }
 

@@ -1,8 +1,8 @@
-import type { Clock } from '../kernel/clock.ts';
 import { err, ok } from '../kernel/result.ts';
 import type { Result } from '../kernel/result.ts';
 import type { Builtin } from './builtin.ts';
 import { BuiltinBridge } from './builtin-bridge.ts';
+import type { BuiltinWorld } from './builtin-bridge.ts';
 import { judgeThrown } from './abort.ts';
 import { GuestMemory } from './guest-memory.ts';
 import type { LoadProblem } from './load-problem.ts';
@@ -17,12 +17,11 @@ const LEAST_WORKSPACE = 1024 * 1024;
 const MAX_NAMES_TEXT = 256 * 1024;
 
 /** Bounds and surroundings of the instances of one policy revision. Sizes in bytes. */
-export type InstanceOptions = {
+export type InstanceOptions = BuiltinWorld & {
   readonly memoryBytes: number;
   /** Steps for one evaluation. */
   readonly budget: number;
   readonly inputBytes: number;
-  readonly clock: Clock;
   readonly builtins: ReadonlyMap<string, Builtin>;
 };
 
@@ -48,7 +47,7 @@ export type InstanceImage = {
 export function boot(module: WebAssembly.Module, options: InstanceOptions): Result<Booted, LoadProblem> {
   try {
     const guest = new GuestMemory(Math.floor(options.memoryBytes / PAGE_BYTES));
-    const bridge = new BuiltinBridge(guest, options.clock);
+    const bridge = new BuiltinBridge(guest, options);
     const exports = readExports(new WebAssembly.Instance(module, bridge.imports));
     if (!exports.ok) return err({ kind: 'abi_unsupported', detail: exports.error });
     return ok({ guest, bridge, exports: exports.value });

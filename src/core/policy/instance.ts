@@ -4,10 +4,16 @@ import { fault } from '../model/faults.ts';
 import type { Evaluation } from '../model/policy.ts';
 import { judgeThrown } from './abort.ts';
 import { readAnswer } from './answer.ts';
+import type { NondeterministicAnswers } from './answer-book.ts';
 import type { BuiltinCall } from './builtin-bridge.ts';
 import { PAGE_BYTES, boot, install, prepare } from './instance-image.ts';
 import type { Booted, InstanceImage, InstanceOptions } from './instance-image.ts';
 import type { LoadProblem } from './load-problem.ts';
+
+/** How an evaluation is done: with its built-in calls kept, with the answers of an earlier one. */
+export type Asking = { readonly trace: boolean; readonly recorded?: NondeterministicAnswers | undefined };
+
+const ORDINARY: Asking = { trace: false };
 
 /**
  * One revision of a policy, ready to evaluate: a module, an image of its memory with the data parsed, and one instance. Every evaluation starts
@@ -65,12 +71,12 @@ export class PolicyInstance {
   }
 
   /** Asks entrypoint `id` about an input, JSON text written by this host. Never throws. */
-  evaluate(id: number, inputText: string, trace = false): Evaluation {
+  evaluate(id: number, inputText: string, ask: Asking = ORDINARY): Evaluation {
     const live = this.#live ?? this.#renew();
     if (live === undefined)
       return { kind: 'failed', fault: fault('policy_failed', 'no new instance could be made'), steps: 0 };
     try {
-      return this.#run(live, id, inputText, trace);
+      return this.#run(live, id, inputText, ask);
     } catch (thrown) {
       const left = Number(live.exports.budget.value);
       const verdict = judgeThrown(thrown, left);
@@ -79,7 +85,7 @@ export class PolicyInstance {
     }
   }
 
-  #run(live: Booted, id: number, inputText: string, trace: boolean): Evaluation {
+  #run(live: Booted, id: number, inputText: string, ask: Asking): Evaluation {
     const { guest, bridge, exports } = live;
     const { stack, heapStart, dataAddress } = this.#image;
     const length = guest.write(inputText, heapStart, this.#options.inputBytes);
@@ -90,7 +96,7 @@ export class PolicyInstance {
     guest.bytes.set(this.#statics, stack);
     exports.stack.value = stack;
     exports.budget.value = this.#options.budget;
-    bridge.begin(trace);
+    bridge.begin(ask.trace, ask.recorded);
     const address = exports.evaluate(0, id, dataAddress, heapStart, length, heapStart + length, 0);
     const steps = this.#options.budget - Number(exports.budget.value);
     const answer = readAnswer(guest, address);

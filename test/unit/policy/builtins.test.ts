@@ -5,23 +5,16 @@ import fc from 'fast-check';
 
 import { EvaluationHalt } from '../../../src/core/policy/abort.ts';
 import { BuiltinError } from '../../../src/core/policy/builtin.ts';
-import type { Builtin, BuiltinContext } from '../../../src/core/policy/builtin.ts';
+import type { Builtin } from '../../../src/core/policy/builtin.ts';
 import { formatFloat } from '../../../src/core/policy/builtins/go-float.ts';
 import { HOST_BUILTINS } from '../../../src/core/policy/builtins/table.ts';
 import { parseTerm } from '../../../src/core/policy/term-text.ts';
 import { arr, num, str } from '../../../src/core/policy/term.ts';
 import type { Term } from '../../../src/core/policy/term.ts';
+import { FREE, call, limited } from '../../support/builtin-call.ts';
 import { TEXT_AT, hostilePolicy } from '../../support/hostile-policy.ts';
 import { ENTRYPOINT, load, loadRules, sourceOf } from '../../support/policy-host.ts';
 import { i32 } from '../../support/wasm-assembler.ts';
-
-const FREE: BuiltinContext = { nowNs: () => '1', charge: () => undefined };
-
-function call(name: string, args: readonly Term[], context = FREE): Term {
-  const builtin = HOST_BUILTINS.get(name);
-  assert.ok(builtin !== undefined, name);
-  return builtin.call(args, context);
-}
 
 function sprintf(format: string, ...args: Term[]): string {
   const text = call('sprintf', [str(format), arr(args)]);
@@ -194,16 +187,6 @@ test('the zone of this machine is no zone, and offsets and wrong case are none e
     else assert.throws(ask, /unknown time zone/, zone);
   }
 });
-
-/** A context that ends the evaluation after so many steps. */
-function limited(steps: number): BuiltinContext {
-  let left = steps;
-  const charge = (price: number): void => {
-    left -= price;
-    if (left < 0) throw new EvaluationHalt('policy_budget_exceeded', 'the step budget is spent');
-  };
-  return { nowNs: () => '1', charge };
-}
 
 function numbers(count: number): Term {
   return arr(Array.from({ length: count }, (_, i) => num(i)));

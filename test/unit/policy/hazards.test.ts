@@ -9,7 +9,7 @@ import { boot, prepare } from '../../../src/core/policy/instance-image.ts';
 import { compilePolicyModuleSync } from '../../../src/core/policy/policy-module.ts';
 import type { Evaluation } from '../../../src/core/model/policy.ts';
 import { TEXT_AT, hostilePolicy } from '../../support/hostile-policy.ts';
-import { ENTRYPOINT, STILL_CLOCK, compileRules, load, loadRules, sourceOf } from '../../support/policy-host.ts';
+import { ENTRYPOINT, STILL_WORLD, compileRules, load, loadRules, sourceOf } from '../../support/policy-host.ts';
 import { i32 } from '../../support/wasm-assembler.ts';
 
 function code(evaluation: Evaluation): string {
@@ -35,7 +35,7 @@ test('hazard 1.: malformed JSON is undefined input to the module, which then all
     memoryBytes: 4 << 20,
     budget: 2e8,
     inputBytes: 1 << 16,
-    clock: STILL_CLOCK,
+    ...STILL_WORLD,
     builtins: HOST_BUILTINS,
   };
   const booted = boot(module.value.module, options);
@@ -112,7 +112,7 @@ for (const [what, body, fault, detail] of THROWERS) {
 test('hazard 6.: data that fails to load leaves the active revision as it was, since every revision is a new instance', async () => {
   const source = await compileRules('d := data.users[input.user]');
   const active = load({ ...source, data: { users: { ann: true } } });
-  const options = { clock: STILL_CLOCK };
+  const options = STILL_WORLD;
   const problems = [
     loadPolicy({ ...source, data: { users: '\ud800' } }, options),
     loadPolicy({ ...source, data: [1, 2] }, options),
@@ -280,7 +280,7 @@ test('trap: maximum memory hit, then recovery: the next evaluation has the whole
 
 test('trap: a policy that needs built-ins which are not here is refused at load, with all their names', () => {
   const builtins = '{"http.send":0,"hex.decode":1,"net.lookup_ip_addr":2,"io.jwt.decode":3}';
-  const result = loadPolicy(sourceOf(hostilePolicy({ builtins })), { clock: STILL_CLOCK });
+  const result = loadPolicy(sourceOf(hostilePolicy({ builtins })), STILL_WORLD);
   assert.ok(!result.ok);
   assert.deepEqual(result.error, {
     kind: 'builtins_missing',
@@ -300,7 +300,7 @@ test('trap: entrypoints are asked by name only; positions differ between builds'
     assert.ok(evaluation.kind === 'defined');
     assert.equal(evaluation.value, rule);
   }
-  const missing = loadPolicy({ ...source, entrypoint: '0' }, { clock: STILL_CLOCK });
+  const missing = loadPolicy({ ...source, entrypoint: '0' }, STILL_WORLD);
   assert.ok(!missing.ok);
   assert.deepEqual(missing.error, { kind: 'entrypoint_missing', entrypoint: '0', available: ['t/a', 't/b', 't/c'] });
   assert.equal(code(load({ ...source, entrypoint: 't/a' }).query('constructor', {})), 'policy_failed');

@@ -10,14 +10,14 @@ import { compilePolicyModule } from '../../../src/core/policy/policy-module.ts';
 import { PROBES } from '../../../src/core/policy/probe-inputs.ts';
 import { HEAP_AT, TEXT_AT, hostilePolicy } from '../../support/hostile-policy.ts';
 import type { HostilePolicy } from '../../support/hostile-policy.ts';
-import { ENTRYPOINT, STILL_CLOCK, compileRules, load, loadRules, sourceOf } from '../../support/policy-host.ts';
+import { ENTRYPOINT, STILL_WORLD, compileRules, load, loadRules, sourceOf } from '../../support/policy-host.ts';
 import { compileRego } from '../../support/rego.ts';
 import { i32 } from '../../support/wasm-assembler.ts';
 
 const GET = (PROBES[0] as (typeof PROBES)[number]).input;
 
 function problem(wasm: Uint8Array, options: Partial<PolicyOptions> = {}): string {
-  const result = loadPolicy(sourceOf(wasm), { clock: STILL_CLOCK, ...options });
+  const result = loadPolicy(sourceOf(wasm), { ...STILL_WORLD, ...options });
   assert.ok(!result.ok, 'it loaded');
   return describeLoadProblem(result.error);
 }

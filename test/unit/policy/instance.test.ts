@@ -6,7 +6,7 @@ import { boot, install, prepare } from '../../../src/core/policy/instance-image.
 import type { LoadedPolicy } from '../../../src/core/policy/host.ts';
 import { compilePolicyModuleSync } from '../../../src/core/policy/policy-module.ts';
 import type { Evaluation } from '../../../src/core/model/policy.ts';
-import { ENTRYPOINT, STILL_CLOCK, compileRules, load, loadRules } from '../../support/policy-host.ts';
+import { ENTRYPOINT, STILL_WORLD, compileRules, load, loadRules } from '../../support/policy-host.ts';
 
 /** One policy with every way to end: an answer, a conflict of rules, a conflict of objects, an endless search, an exhausted heap. */
 const EVERY_END = `
@@ -152,7 +152,7 @@ for (const rule of READERS) {
       memoryBytes: 4 << 20,
       budget: 2e8,
       inputBytes: 1 << 16,
-      clock: STILL_CLOCK,
+      ...STILL_WORLD,
       builtins: HOST_BUILTINS,
     };
     const module = compilePolicyModuleSync(wasm as Uint8Array);

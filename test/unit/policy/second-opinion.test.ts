@@ -11,12 +11,12 @@ import type { PolicyModule } from '../../../src/core/policy/policy-module.ts';
 import { PROBES } from '../../../src/core/policy/probe-inputs.ts';
 import { loadJudgedPolicy, secondOpinion } from '../../../src/core/policy/second-opinion.ts';
 import { TEXT_AT, hostilePolicy } from '../../support/hostile-policy.ts';
-import { STILL_CLOCK, compileRules, load, sourceOf } from '../../support/policy-host.ts';
+import { STILL_WORLD, compileRules, load, sourceOf } from '../../support/policy-host.ts';
 import { compileRego } from '../../support/rego.ts';
 import type { CompiledRego } from '../../support/rego.ts';
 import { i32 } from '../../support/wasm-assembler.ts';
 
-const OPTIONS = { clock: STILL_CLOCK };
+const OPTIONS = STILL_WORLD;
 
 async function verdict(rules: string, data: unknown = {}): Promise<string> {
   const loaded = await loadJudgedPolicy({ ...(await compileRules(rules)), data }, OPTIONS);

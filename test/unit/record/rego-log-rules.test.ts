@@ -4,7 +4,7 @@ import type { DecisionRecord } from '../../../src/core/model/record.ts';
 import { loadPolicy } from '../../../src/core/policy/host.ts';
 import { createRecorder } from '../../../src/core/record/recorder.ts';
 import { compileRego } from '../../support/rego.ts';
-import { STILL_CLOCK } from '../../support/policy-host.ts';
+import { STILL_WORLD } from '../../support/policy-host.ts';
 import { sampleFacts, sampleInput } from '../../support/record-facts.ts';
 
 const files = {
@@ -23,7 +23,7 @@ test('OPA decision logs: mask and drop rules in Rego, compiled, over real record
   const entrypoints = ['app/allow', 'system/log/mask', 'system/log/drop'];
   const { policyWasm } = await compileRego({ files, entrypoints });
   const source = { wasm: policyWasm, data: {}, entrypoint: 'app/allow', bundles: { app: { revision: '7' } } };
-  const loaded = loadPolicy(source, { clock: STILL_CLOCK });
+  const loaded = loadPolicy(source, STILL_WORLD);
   assert.ok(loaded.ok);
   const policy = loaded.value;
   const recorder = createRecorder({ labels: { id: 'i' } });
