@@ -93,6 +93,11 @@ export class BuiltinBridge implements BuiltinContext {
     return this.#calls ?? [];
   }
 
+  /** Steps left of the budget. */
+  get left(): number {
+    return Number(this.#attached().budget.value);
+  }
+
   nowNs(): string {
     this.#nowNs ??= recordedTime(this.#recorded) ?? `${Math.trunc(this.#world.clock.wallMs())}000000`;
     return this.#nowNs;

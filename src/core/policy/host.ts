@@ -101,7 +101,8 @@ export function loadPolicy(source: PolicySource, options: PolicyOptions): Result
   return ok(new RevisionPolicy(source, module.value.digest, instance.value, options));
 }
 
-function instanceOptions(options: PolicyOptions): InstanceOptions {
+/** The bounds of an instance, defaults filled in. */
+export function instanceOptions(options: PolicyOptions): InstanceOptions {
   return {
     memoryBytes: options.memoryBytes ?? DEFAULT_MEMORY_BYTES,
     budget: Math.min(options.budget ?? DEFAULT_BUDGET, MAX_BUDGET),

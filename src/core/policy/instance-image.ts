@@ -9,6 +9,7 @@ import type { LoadProblem } from './load-problem.ts';
 import { MAX_BUDGET } from './meter.ts';
 import { readExports } from './policy-abi.ts';
 import type { PolicyExports } from './policy-abi.ts';
+import { RULE_ENTERED, RULE_LEFT } from './profile-module.ts';
 
 /** A page of WebAssembly memory. */
 export const PAGE_BYTES = 65_536;
@@ -23,6 +24,8 @@ export type InstanceOptions = BuiltinWorld & {
   readonly budget: number;
   readonly inputBytes: number;
   readonly builtins: ReadonlyMap<string, Builtin>;
+  /** Hears a profiled module (`profile-module.ts`): what happened, the number of the rule, and the steps left. */
+  readonly tell?: (event: number, rule: number, left: number) => void;
 };
 
 /** A new instance that holds nothing yet. */
@@ -48,12 +51,24 @@ export function boot(module: WebAssembly.Module, options: InstanceOptions): Resu
   try {
     const guest = new GuestMemory(Math.floor(options.memoryBytes / PAGE_BYTES));
     const bridge = new BuiltinBridge(guest, options);
-    const exports = readExports(new WebAssembly.Instance(module, bridge.imports));
+    const exports = readExports(new WebAssembly.Instance(module, importsOf(bridge, options.tell)));
     if (!exports.ok) return err({ kind: 'abi_unsupported', detail: exports.error });
     return ok({ guest, bridge, exports: exports.value });
   } catch (thrown) {
     return err({ kind: 'module_invalid', detail: judgeThrown(thrown, 0).fault.detail });
   }
+}
+
+function importsOf(bridge: BuiltinBridge, tell: InstanceOptions['tell']): WebAssembly.Imports {
+  const { env = {}, ...rest } = bridge.imports;
+  if (tell === undefined) return { ...rest, env };
+  const ask = env['opa_builtin0'] as (id: number, context: number) => number;
+  const hear = (id: number, context: number): number => {
+    if (id !== RULE_ENTERED && id !== RULE_LEFT) return ask(id, context);
+    tell(id, context, bridge.left);
+    return 0;
+  };
+  return { ...rest, env: { ...env, opa_builtin0: hear } };
 }
 
 /** Reads the names that the module declares, refuses built-ins that are not there, parses the data and takes the image. */
