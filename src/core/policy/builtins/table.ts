@@ -1,6 +1,9 @@
 import type { Builtin } from '../builtin.ts';
 import { ENCODING_BUILTINS } from './encoding.ts';
+import { GRAPH_BUILTINS } from './graph-paths.ts';
 import { HASH_BUILTINS } from './hashes.ts';
+import { JSON_MARSHAL_BUILTINS } from './json-marshal.ts';
+import { JSON_PATCH_BUILTINS } from './json-patch.ts';
 import { OBJECT_BUILTINS } from './object-subset.ts';
 import { SPRINTF_BUILTINS } from './sprintf.ts';
 import { STRING_BUILTINS } from './strings.ts';
@@ -13,7 +16,10 @@ import { TIME_BUILTINS } from './time.ts';
 export const HOST_BUILTINS: ReadonlyMap<string, Builtin> = new Map(
   Object.entries({
     ...ENCODING_BUILTINS,
+    ...GRAPH_BUILTINS,
     ...HASH_BUILTINS,
+    ...JSON_MARSHAL_BUILTINS,
+    ...JSON_PATCH_BUILTINS,
     ...OBJECT_BUILTINS,
     ...SPRINTF_BUILTINS,
     ...STRING_BUILTINS,

@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { access, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { termText } from '../../src/core/policy/term-text.ts';
+import type { Term } from '../../src/core/policy/term.ts';
+
+const run = promisify(execFile);
+const OPA = join(homedir(), 'go/bin/opa');
+const there = await access(OPA).then(
+  () => true,
+  () => false,
+);
+
+/** Skips a test where the `opa` command is not on this machine. */
+export const NEEDS_OPA = { skip: there ? false : 'this machine has no opa command' };
+
+/** One call of a built-in function. */
+export type OpaCall = { readonly name: string; readonly args: readonly Term[] };
+
+const BATCH = 500;
+
+/**
+ * What OPA's interpreter answers to each call: the Rego text of an array with the answer, `[]` where it is undefined. `folder` takes the modules.
+ * Arguments go through `object.get`, whose type is any, so that OPA's type checker does not refuse a module whose calls must fail.
+ */
+export async function opaAnswers(folder: string, calls: readonly OpaCall[]): Promise<readonly string[]> {
+  const answers: string[] = [];
+  for (let at = 0; at < calls.length; at += BATCH) {
+    answers.push(...(await batch(folder, calls.slice(at, at + BATCH))));
+  }
+  return answers;
+}
+
+async function batch(folder: string, calls: readonly OpaCall[]): Promise<readonly string[]> {
+  const rules = calls.map(({ name, args }, index) => {
+    const operands = args.map((arg) => `object.get({}, "", ${termText(arg)})`).join(', ');
+    return `r["${index}"] := sprintf("%v", [[y | y := ${name}(${operands})]])`;
+  });
+  const file = join(folder, 'calls.rego');
+  await writeFile(file, `package t\n\n${rules.join('\n')}\n`);
+  const { stdout } = await run(OPA, ['eval', '-f', 'raw', '-d', file, 'data.t.r'], { maxBuffer: 256 << 20 });
+  const found = JSON.parse(stdout) as Record<string, string>;
+  return calls.map((_, index) => found[String(index)] ?? 'no answer');
+}
