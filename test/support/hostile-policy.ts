@@ -60,7 +60,7 @@ export function hostilePolicy(policy: HostilePolicy): Uint8Array<ArrayBuffer> {
     data: {
       [TEXT_AT.entrypoints]: `${policy.entrypoints ?? '{"t/d":0}'}\0`,
       [TEXT_AT.builtins]: `${policy.builtins ?? '{}'}\0`,
-      [TEXT_AT.allow]: '[{"result":true}]\0',
+      [TEXT_AT.allow]: '{{"result": true}}\0',
       [TEXT_AT.own]: `${policy.text ?? ''}\0`,
     },
     ...(policy.startCode === undefined ? {} : { start: IMPORTS.length + 10 }),

@@ -1,6 +1,10 @@
 import { fault } from '../model/faults.ts';
 import type { Fault } from '../model/faults.ts';
+import { BuiltinError } from './builtin.ts';
 import type { GuestMemory } from './guest-memory.ts';
+import { sorted } from './term-order.ts';
+import { parseTerm } from './term-text.ts';
+import type { Term } from './term.ts';
 
 /** What an evaluation left in memory: a value, nothing, or something that is no answer. */
 export type Answer =
@@ -8,19 +12,25 @@ export type Answer =
   | { readonly kind: 'undefined' }
   | { readonly kind: 'invalid'; readonly fault: Fault };
 
-/** Longest answer, bytes of JSON. */
+/** Longest answer, bytes of Rego text. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
-const TRUE = ascii('[{"result":true}]\0');
-const FALSE = ascii('[{"result":false}]\0');
-const NOTHING = ascii('[]\0');
+const BEFORE = '{{"result": ';
+const AFTER = '}}';
+const TRUE = ascii(`${BEFORE}true${AFTER}\0`);
+const FALSE = ascii(`${BEFORE}false${AFTER}\0`);
+const NOTHING = ascii('set()\0');
 const HUGE_NUMBER = /[0-9]{300}|[eE]\+?[0-9]{3}/;
 
 const ALLOW: Answer = { kind: 'defined', value: true };
 const DENY: Answer = { kind: 'defined', value: false };
 const UNDEFINED: Answer = { kind: 'undefined' };
 
-/** Reads the result set at `address`: `[]`, or `[{"result": value}]` (OPA documentation, "Wasm", result). The three commonest are told apart by their bytes. */
+/**
+ * Reads the result set at `address`, a set of no or one object in Rego text: `set()`, or `{{"result": value}}` (OPA `internal/wasm/sdk`, which asks for the
+ * same format). Only this format tells sets from arrays: the JSON that a module writes has the elements of a set in the order of their hashes, while OPA's
+ * has them in Rego's order. The three commonest answers are told apart by their bytes.
+ */
 export function readAnswer(guest: GuestMemory, address: number): Answer {
   const start = address >>> 0;
   if (startsWith(guest.bytes, start, TRUE)) return ALLOW;
@@ -28,20 +38,54 @@ export function readAnswer(guest: GuestMemory, address: number): Answer {
   if (startsWith(guest.bytes, start, NOTHING)) return UNDEFINED;
   const text = guest.text(start, MAX_ANSWER_BYTES);
   if (text === undefined) return invalid('the result is too large or not there');
-  return parseAnswer(text);
+  if (!text.startsWith(BEFORE) || !text.endsWith(AFTER)) return invalid('the result set does not have one result');
+  return parseValue(text.slice(BEFORE.length, -AFTER.length));
 }
 
-function parseAnswer(text: string): Answer {
+function parseValue(text: string): Answer {
   try {
-    const set: unknown = JSON.parse(text, HUGE_NUMBER.test(text) ? refuseInfinite : undefined);
-    if (!Array.isArray(set) || set.length !== 1) return invalid('the result set does not have one result');
-    const first: unknown = set[0];
-    if (typeof first !== 'object' || first === null || !('result' in first))
-      return invalid('the result set has no result');
-    return { kind: 'defined', value: first.result };
+    return { kind: 'defined', value: parseJson(text) ?? plainValue(parseTerm(text)) };
   } catch (problem) {
-    return invalid(problem instanceof RangeError ? problem.message : 'the result is no JSON');
+    const reason = problem instanceof RangeError || problem instanceof BuiltinError;
+    return invalid(reason ? problem.message : 'the result is no value');
   }
+}
+
+/** The value of text that is JSON, which most is; undefined for what has a set in it, or a key that is no string. */
+function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text, HUGE_NUMBER.test(text) ? refuseInfinite : undefined);
+    return value;
+  } catch (problem) {
+    if (problem instanceof SyntaxError) return undefined;
+    throw problem;
+  }
+}
+
+/** As OPA writes values as JSON (`ast.JSON`): a set is an array in Rego's order, and a key that is no string is its own JSON. */
+function plainValue(term: Term): unknown {
+  switch (term.kind) {
+    case 'null':
+      return null;
+    case 'number':
+      return refuseInfinite('', Number(term.text));
+    case 'array':
+      return term.items.map(plainValue);
+    case 'set':
+      return sorted(term.items).map(plainValue);
+    case 'object':
+      return Object.fromEntries(term.entries.map(([key, value]) => [plainKey(key), plainValue(value)]));
+    case 'boolean':
+    case 'string':
+      return term.value;
+    default:
+      return term satisfies never;
+  }
+}
+
+function plainKey(key: Term): string {
+  const plain = plainValue(key);
+  return typeof plain === 'string' ? plain : JSON.stringify(plain);
 }
 
 /** `1e999` is a number in Rego and would be Infinity here. */

@@ -9,6 +9,7 @@ import type { BuiltinCall } from './builtin-bridge.ts';
 import { PAGE_BYTES, boot, install, prepare } from './instance-image.ts';
 import type { Booted, InstanceImage, InstanceOptions } from './instance-image.ts';
 import type { LoadProblem } from './load-problem.ts';
+import { VALUE_FORMAT } from './policy-abi.ts';
 
 /** How an evaluation is done: with its built-in calls kept, with the answers of an earlier one. */
 export type Asking = { readonly trace: boolean; readonly recorded?: NondeterministicAnswers | undefined };
@@ -97,7 +98,7 @@ export class PolicyInstance {
     exports.stack.value = stack;
     exports.budget.value = this.#options.budget;
     bridge.begin(ask.trace, ask.recorded);
-    const address = exports.evaluate(0, id, dataAddress, heapStart, length, heapStart + length, 0);
+    const address = exports.evaluate(0, id, dataAddress, heapStart, length, heapStart + length, VALUE_FORMAT);
     const steps = this.#options.budget - Number(exports.budget.value);
     const answer = readAnswer(guest, address);
     if (answer.kind === 'invalid') return { kind: 'failed', fault: answer.fault, steps };

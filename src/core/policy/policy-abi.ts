@@ -5,6 +5,10 @@ import { BUDGET_EXPORT, STACK_EXPORT } from './meter.ts';
 /** Address in linear memory; 0 is Rego's undefined. */
 export type Address = number;
 
+/** Formats in which `opa_eval` dumps its answer: as JSON, where sets are arrays in no order, or as Rego text. */
+export const JSON_FORMAT = 0;
+export const VALUE_FORMAT = 1;
+
 /** What this host uses of OPA's WebAssembly ABI 1.2 (OPA documentation, "Wasm"), and the two globals that metering adds. */
 export type PolicyExports = {
   readonly budget: WebAssembly.Global;
@@ -19,7 +23,7 @@ export type PolicyExports = {
   readonly valueDump: (value: Address) => Address;
   readonly valueParse: (text: Address, length: number) => Address;
   readonly jsonParse: (text: Address, length: number) => Address;
-  /** `opa_eval(0, entrypoint, data, input, inputLength, heap, 0)`: parse, evaluate, dump as JSON. */
+  /** `opa_eval(0, entrypoint, data, input, inputLength, heap, format)`: parse, evaluate, dump. */
   readonly evaluate: (
     reserved: 0,
     entrypoint: number,
@@ -27,7 +31,7 @@ export type PolicyExports = {
     input: Address,
     inputLength: number,
     heap: Address,
-    format: 0,
+    format: typeof JSON_FORMAT | typeof VALUE_FORMAT,
   ) => Address;
 };
 

@@ -77,14 +77,19 @@ test('an evaluation may give back any address: what is not there is a fault', ()
   const texts: readonly (readonly [number, string, string])[] = [
     [-1, '', 'policy_result_invalid'],
     [0, '', 'policy_result_invalid'],
-    [TEXT_AT.own, '[{"result":1},{"result":2}]', 'policy_result_invalid'],
-    [TEXT_AT.own, '[{"answer":1}]', 'policy_result_invalid'],
-    [TEXT_AT.own, '[null]', 'policy_result_invalid'],
-    [TEXT_AT.own, '{"result":true}', 'policy_result_invalid'],
+    [TEXT_AT.own, '{{"result": 1}, {"result": 2}}', 'policy_result_invalid'],
+    [TEXT_AT.own, '{{"answer": 1}}', 'policy_result_invalid'],
+    [TEXT_AT.own, '{null}', 'policy_result_invalid'],
+    [TEXT_AT.own, '{"result": true}', 'policy_result_invalid'],
     [TEXT_AT.own, 'true', 'policy_result_invalid'],
     [TEXT_AT.own, '', 'policy_result_invalid'],
-    [TEXT_AT.own, '[{"result":true}] ', 'defined'],
-    [TEXT_AT.own, '[]', 'undefined'],
+    [TEXT_AT.own, '{{"result": true}} ', 'policy_result_invalid'],
+    [TEXT_AT.own, '{{"result": [1e999]}}', 'policy_result_invalid'],
+    [TEXT_AT.own, '{{"result": {1e999}}}', 'policy_result_invalid'],
+    [TEXT_AT.own, '{{"result": }}', 'policy_result_invalid'],
+    [TEXT_AT.own, '{{"result": {1, 2}}}', 'defined'],
+    [TEXT_AT.own, '{{"result": null}}', 'defined'],
+    [TEXT_AT.own, 'set()', 'undefined'],
   ];
   for (const [address, text, kind] of texts) {
     const evaluation = load(sourceOf(hostilePolicy({ code: { opa_eval: i32(address) }, text }))).query(ENTRYPOINT, {});
@@ -232,4 +237,19 @@ test('nothing is remembered where time decides, or after a failure', async () =>
     const second = policy.evaluate(GET);
     assert.notEqual('cached' in second && second.cached, true, rule);
   }
+});
+
+test("a set in an answer is an array in Rego's order, and a key that is no string is its JSON, as OPA writes them", async () => {
+  const rules = `d := {
+	"sets": [{"b", "a", 10, 9, 2.5, null, true, "é", "😀", "\\uffff", [1], {"k": 1}, {2, 1}}, set()],
+	"keys": {1: "n", [true]: {"x": {"z", "y"}}, {3, 2}: 0, "__proto__": 1},
+}`;
+  const answer = (await loadRules(rules)).query(ENTRYPOINT, {});
+  assert.ok(answer.kind === 'defined');
+  const { sets, keys } = answer.value as { sets: unknown; keys: object };
+  const wanted = [null, true, 2.5, 9, 10, 'a', 'b', 'é', '\uffff', '😀', [1], { k: 1 }, [1, 2]];
+  assert.deepEqual(sets, [wanted, []]);
+  const entries = Object.entries(keys).sort(([a], [b]) => (a < b ? -1 : 1));
+  const plain = JSON.stringify(entries);
+  assert.equal(plain, '[["1","n"],["[2,3]",0],["[true]",{"x":["y","z"]}],["__proto__",1]]');
 });

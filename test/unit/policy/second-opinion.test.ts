@@ -34,6 +34,7 @@ const AGREED = [
   'd if input.sallyport.subject == "never"',
   'd := {"allowed": count(input.parsed_path) > 1, "reasons": [r | some r in input.parsed_path]}',
   'd := input',
+  'd := {"sets": {"b", "a", 10, 9, {2, 1}}, "keys": {1: {"z", "y"}}}',
   'd := data.users[input.source_principal]',
   'd := object.union(data.users, {"h": input.attributes.request.http.headers})',
   'd if regex.match("^/items/[0-9]+", input.attributes.request.http.path)',
