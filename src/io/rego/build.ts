@@ -2,7 +2,7 @@ import { err, ok } from '../../core/kernel/result.ts';
 
 import { ask } from './ask.ts';
 import { EMPTY_ENTRYPOINT, entrypointExists, unknownEntrypoint } from './entrypoints.ts';
-import { sourceOf } from './source.ts';
+import { builtSource, testedSource } from './source.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type { CompilerWorker } from './compiler-worker.ts';
@@ -23,7 +23,10 @@ export interface BuildRequest {
   readonly regoVersion?: 0 | 1;
   /** Revision for the manifest; without it the manifest's own stays. */
   readonly revision?: string;
-  /** `_test.rego` files are compiled in too, so that test rules can be entrypoints. Default false. */
+  /**
+   * `_test.rego` files are compiled in too, so that test rules can be entrypoints. Built-ins that a build refuses are then known,
+   * because tests may replace them. Default false.
+   */
   readonly tests?: boolean;
   /** Instead of OPA's own for its version: an OPA capabilities document. Refused built-ins are taken out of it too. */
   readonly capabilities?: unknown;
@@ -46,7 +49,7 @@ export async function build(
   worker: CompilerWorker,
   request: BuildRequest,
 ): Promise<Result<Build, readonly Diagnostic[]>> {
-  const source = sourceOf(request, request.tests === true ? 'all' : 'built');
+  const source = request.tests === true ? testedSource(request) : builtSource(request);
   const entrypoints = await chooseEntrypoints(worker, request, source);
   if (!entrypoints.ok) return entrypoints;
   const args = { ...source, entrypoints: entrypoints.value, revision: request.revision };

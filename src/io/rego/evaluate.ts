@@ -2,7 +2,7 @@ import { err } from '../../core/kernel/result.ts';
 
 import { ask } from './ask.ts';
 import { EMPTY_ENTRYPOINT } from './entrypoints.ts';
-import { sourceOf } from './source.ts';
+import { builtSource, testedSource } from './source.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type { CompilerWorker } from './compiler-worker.ts';
@@ -90,7 +90,7 @@ export async function evaluate(
 ): Promise<Result<Evaluated, readonly Diagnostic[]>> {
   if (request.entrypoint === '') return err([{ code: 'rego_request_error', message: EMPTY_ENTRYPOINT }]);
   const args = {
-    ...sourceOf(request, request.tests === true ? 'all' : 'built'),
+    ...(request.tests === true ? testedSource(request) : builtSource(request)),
     query: request.entrypoint === undefined ? request.query : queryOf(request.entrypoint),
     value: request.entrypoint !== undefined,
     input: request.inputJson,

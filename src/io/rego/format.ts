@@ -1,5 +1,5 @@
 import { ask } from './ask.ts';
-import { sourceOf } from './source.ts';
+import { testedSource } from './source.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type { CompilerWorker } from './compiler-worker.ts';
@@ -19,5 +19,5 @@ export function format(
   worker: CompilerWorker,
   request: FormatRequest,
 ): Promise<Result<Readonly<Record<string, string>>, readonly Diagnostic[]>> {
-  return ask(worker, 'format', sourceOf(request, 'all'), request.files);
+  return ask(worker, 'format', testedSource(request), request.files);
 }

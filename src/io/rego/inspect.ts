@@ -1,5 +1,5 @@
 import { ask } from './ask.ts';
-import { sourceOf } from './source.ts';
+import { builtSource } from './source.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type { CompilerWorker } from './compiler-worker.ts';
@@ -51,5 +51,5 @@ export function inspect(
   worker: CompilerWorker,
   request: InspectRequest,
 ): Promise<Result<Inspection, readonly Diagnostic[]>> {
-  return ask<Inspection>(worker, 'inspect', sourceOf(request, 'built'), request.files);
+  return ask<Inspection>(worker, 'inspect', builtSource(request), request.files);
 }

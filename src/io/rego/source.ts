@@ -18,12 +18,20 @@ export interface SourceRequest {
   readonly capabilities?: unknown;
 }
 
-/** The source of a request: all its files, or those `built`, which are all but the tests. */
-export function sourceOf(request: SourceRequest, which: 'all' | 'built'): Source {
-  return {
-    files: which === 'all' ? encodeFiles(request.files) : buildFiles(request.files),
-    regoVersion: request.regoVersion ?? 1,
-    capabilities: request.capabilities,
-    refusedBuiltins: Object.keys(refusedBuiltins),
-  };
+/** What a policy is built from: all files but the tests, and no refused built-in is known. */
+export function builtSource(request: SourceRequest): Source {
+  return sourceWith(request, buildFiles(request.files), Object.keys(refusedBuiltins));
+}
+
+/**
+ * All files, tests included. Refused built-ins are known, because a test may replace one, as in `with http.send as mock`;
+ * one that is not replaced finds no network in the interpreter, and a host refuses a module that still calls it.
+ */
+export function testedSource(request: SourceRequest): Source {
+  return sourceWith(request, encodeFiles(request.files), []);
+}
+
+function sourceWith(request: SourceRequest, files: Source['files'], refused: readonly string[]): Source {
+  const { regoVersion = 1, capabilities } = request;
+  return { files, regoVersion, capabilities, refusedBuiltins: refused };
 }

@@ -1,5 +1,7 @@
+import { ok } from '../../core/kernel/result.ts';
+
 import { ask } from './ask.ts';
-import { sourceOf } from './source.ts';
+import { testedSource } from './source.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type { CompilerWorker } from './compiler-worker.ts';
@@ -57,7 +59,7 @@ export interface Coverage {
   readonly files: Readonly<Record<string, FileCoverage>>;
 }
 
-/** Lines of one file that the tests evaluated. */
+/** Lines of one file that the tests evaluated; a line that they evaluated only in part is in both lists. */
 export interface FileCoverage {
   readonly percent: number;
   readonly covered: readonly LineRange[];
@@ -70,8 +72,64 @@ export interface LineRange {
   readonly end: number;
 }
 
-/** Runs the tests as `opa test` does. The diagnostics are those of files that do not compile. */
-export function test(worker: CompilerWorker, request: TestRequest): Promise<Result<TestRun, readonly Diagnostic[]>> {
-  const args = { ...sourceOf(request, 'all'), filter: request.filter ?? '', coverage: request.coverage ?? false };
-  return ask<TestRun>(worker, 'test', args, request.files);
+/**
+ * Runs the tests as `opa test --bundle` does. The diagnostics are those of files that do not compile. Built-ins that a build
+ * refuses are known here, because a test may replace them.
+ */
+export async function test(
+  worker: CompilerWorker,
+  request: TestRequest,
+): Promise<Result<TestRun, readonly Diagnostic[]>> {
+  const args = { ...testedSource(request), filter: request.filter ?? '', coverage: request.coverage ?? false };
+  const run = await ask<RawTestRun>(worker, 'test', args, request.files);
+  if (!run.ok) return run;
+  const { results, coverage } = run.value;
+  return ok({ results, ...(coverage === undefined ? {} : { coverage: fromReport(coverage) }) });
+}
+
+/** The Go side's answer; the coverage is OPA's own report. */
+interface RawTestRun {
+  readonly results: readonly TestResult[];
+  readonly coverage?: RawCoverage;
+}
+
+interface RawCoverage {
+  readonly coverage?: number;
+  readonly files: Readonly<Record<string, RawFileCoverage>>;
+}
+
+interface RawFileCoverage {
+  readonly coverage?: number;
+  readonly covered?: readonly RawRange[];
+  readonly not_covered?: readonly RawRange[];
+}
+
+/** From and to a row and a column, in the order of its start. */
+interface RawRange {
+  readonly start: { readonly row: number };
+  readonly end: { readonly row: number };
+}
+
+function fromReport(report: RawCoverage): Coverage {
+  const files = Object.entries(report.files).map(([path, file]) => [path, fromFileReport(file)] as const);
+  return { percent: report.coverage ?? 0, files: Object.fromEntries(files.toSorted(([a], [b]) => (a < b ? -1 : 1))) };
+}
+
+function fromFileReport(file: RawFileCoverage): FileCoverage {
+  return {
+    percent: file.coverage ?? 0,
+    covered: linesOf(file.covered ?? []),
+    notCovered: linesOf(file.not_covered ?? []),
+  };
+}
+
+/** Ranges within lines and over lines as ranges of whole lines, joined where they meet. */
+function linesOf(ranges: readonly RawRange[]): readonly LineRange[] {
+  const lines: LineRange[] = [];
+  for (const { start, end } of ranges.toSorted((a, b) => a.start.row - b.start.row)) {
+    const last = lines.at(-1);
+    if (last === undefined || start.row > last.end + 1) lines.push({ start: start.row, end: end.row });
+    else lines[lines.length - 1] = { start: last.start, end: Math.max(last.end, end.row) };
+  }
+  return lines;
 }

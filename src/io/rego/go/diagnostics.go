@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/loader"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/util"
 )
 
 // Codes of errors that OPA gives none; its own are rego_parse_error, rego_compile_error and so on.
@@ -44,6 +47,7 @@ func diagnosticsOf(err error) []diagnostic {
 		many   ast.Errors
 		one    *ast.Error
 		loaded loader.Errors
+		ran    *topdown.Error
 	)
 	switch {
 	case errors.As(err, &ready):
@@ -56,6 +60,8 @@ func diagnosticsOf(err error) []diagnostic {
 		return fromAst(ast.Errors{one})
 	case errors.As(err, &loaded):
 		return fromLoader(loaded)
+	case errors.As(err, &ran):
+		return fromAst(ast.Errors{{Code: ran.Code, Message: ran.Message, Location: ran.Location}})
 	}
 	return []diagnostic{{Code: codeBuild, Message: err.Error(), Offset: jsonOffset(err)}}
 }
@@ -79,6 +85,24 @@ func fromLoader(errs loader.Errors) []diagnostic {
 	var found []diagnostic
 	for _, e := range errs {
 		found = append(found, diagnosticsOf(e)...)
+	}
+	return found
+}
+
+// decode reads JSON text of a request as OPA does: numbers keep their digits.
+func decode(what, text string, into any) error {
+	if err := util.UnmarshalJSON([]byte(text), into); err != nil {
+		return failure{codeRequest, fmt.Sprintf("%s: %s", what, err)}
+	}
+	return nil
+}
+
+// inFile names the file of those diagnostics that name none.
+func inFile(name string, found []diagnostic) []diagnostic {
+	for i := range found {
+		if found[i].File == "" {
+			found[i].File = name
+		}
 	}
 	return found
 }

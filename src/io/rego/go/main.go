@@ -1,4 +1,4 @@
-// Command rego is Open Policy Agent's own Rego compiler as a WebAssembly reactor: requests and answers are JSON in linear
+// Command rego is Open Policy Agent's own Rego toolkit as a WebAssembly reactor: requests and answers are JSON in linear
 // memory. It holds no rule of Sallyport's: every operation hands its arguments to OPA and its results back.
 package main
 
@@ -11,9 +11,14 @@ import (
 
 // operations is the one table of what may be asked for; a new operation is a row here and a file beside this one.
 var operations = map[string]func(args json.RawMessage) (any, error){
-	"build":   build,
-	"modules": modules,
-	"version": version,
+	"build":    build,
+	"check":    check,
+	"evaluate": evaluate,
+	"format":   formatted,
+	"inspect":  inspect,
+	"modules":  modules,
+	"test":     test,
+	"version":  version,
 }
 
 func main() {}

@@ -27,11 +27,8 @@ func modules(args json.RawMessage) (any, error) {
 	if err := json.Unmarshal(args, &asked); err != nil {
 		return nil, failure{codeRequest, err.Error()}
 	}
-	loaded, err := asked.load()
+	loaded, err := asked.loadExplained()
 	if err != nil {
-		if found := asked.loadErrors(); found != nil {
-			return nil, failures(found)
-		}
 		return nil, err
 	}
 	found := []moduleAnswer{}

@@ -93,13 +93,10 @@ func (s source) loadError(name string) []diagnostic {
 	if err == nil {
 		return nil
 	}
-	found := diagnosticsOf(err)
+	found := inFile(name, diagnosticsOf(err))
 	for i := range found {
 		if found[i].Code == codeBuild {
 			found[i].Code = codeLoad
-		}
-		if found[i].File == "" {
-			found[i].File = name
 		}
 	}
 	return found
