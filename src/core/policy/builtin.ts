@@ -44,6 +44,15 @@ export function stringsArg(args: readonly Term[], index: number): string[] {
   });
 }
 
+/** An argument that OPA takes as a Go `int` of 64 bits: digits, and a point with nothing but zeros behind it; at most 19 characters. */
+export function integerArg(args: readonly Term[], index: number): bigint {
+  const term = args[index];
+  const digits = term?.kind === 'number' ? /^(?=[+-]?[0-9.]{1,19}$)([+-]?[0-9]+)(?:\.0*)?$/.exec(term.text)?.[1] : undefined;
+  const value = digits === undefined ? undefined : BigInt(digits);
+  if (value === undefined || BigInt.asIntN(64, value) !== value) throw wrongType(index, 'integer number', term);
+  return value;
+}
+
 /** The error for an argument of the wrong type; `index` counts from 0, the text from 1. */
 export function wrongType(index: number, wanted: string, found: Term | undefined): BuiltinError {
   return new BuiltinError(`operand ${index + 1} must be ${wanted} but got ${found?.kind ?? 'nothing'}`);

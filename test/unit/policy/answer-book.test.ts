@@ -10,6 +10,14 @@ import { parseTerm } from '../../../src/core/policy/term-text.ts';
 import { num, str } from '../../../src/core/policy/term.ts';
 import { ENTRYPOINT, countingRandom, loadRules } from '../../support/policy-host.ts';
 
+function fail(): never {
+  throw new Error('no');
+}
+
+function never(): never {
+  assert.fail('asked');
+}
+
 const TIME_RULE = 'd := {"now": [time.now_ns(), time.now_ns()], "then": time.parse_rfc3339_ns("1970-01-01T00:00:01Z")}';
 
 test('one answer for the same arguments within one decision, another for others', () => {
@@ -23,9 +31,6 @@ test('one answer for the same arguments within one decision, another for others'
 
 test('a call that fails is not remembered', () => {
   const book = new AnswerBook();
-  const fail = (): never => {
-    throw new Error('no');
-  };
   assert.throws(() => book.answer('f', [], fail), /no/);
   assert.equal(
     book.answer('f', [], () => '1'),
@@ -36,7 +41,6 @@ test('a call that fails is not remembered', () => {
 
 test('what was recorded is answered without asking, and is recorded again', () => {
   const book = new AnswerBook({ 'rand.intn': { '["a",5]': 3 } });
-  const never = (): never => assert.fail('asked');
   assert.equal(book.answer('rand.intn', [str('a'), num(5)], never), '3');
   assert.equal(
     book.answer('rand.intn', [str('b'), num(5)], () => '4'),

@@ -1,4 +1,4 @@
-import { BuiltinError, stringArg, stringsArg, wrongType } from '../builtin.ts';
+import { BuiltinError, integerArg, stringArg, stringsArg } from '../builtin.ts';
 import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { arr, bool, num, str } from '../term.ts';
 import type { Term } from '../term.ts';
@@ -47,14 +47,6 @@ function splitN(args: readonly Term[]): Term {
   const limit = integerArg(args, 2);
   const parts = delimiter === '' ? Array.from(text) : text.split(delimiter);
   return arr((limit >= 0n ? parts.slice(0, Number(limit)) : parts.slice(Number(limit))).map(str));
-}
-
-/** An argument that OPA takes as a Go `int`: digits only, 64 bits. */
-function integerArg(args: readonly Term[], index: number): bigint {
-  const term = args[index];
-  const value = term?.kind === 'number' && /^-?[0-9]{1,19}$/.test(term.text) ? BigInt(term.text) : undefined;
-  if (value === undefined || BigInt.asIntN(64, value) !== value) throw wrongType(index, 'integer number', term);
-  return value;
 }
 
 /** Characters with a meaning in a glob get a backslash before them. */

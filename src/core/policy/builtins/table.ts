@@ -5,6 +5,7 @@ import { HASH_BUILTINS } from './hashes.ts';
 import { JSON_MARSHAL_BUILTINS } from './json-marshal.ts';
 import { JSON_PATCH_BUILTINS } from './json-patch.ts';
 import { OBJECT_BUILTINS } from './object-subset.ts';
+import { REGEX_BUILTINS } from './regex.ts';
 import { SPRINTF_BUILTINS } from './sprintf.ts';
 import { STRING_BUILTINS } from './strings.ts';
 import { TIME_BUILTINS } from './time.ts';
@@ -24,5 +25,6 @@ export const HOST_BUILTINS: ReadonlyMap<string, Builtin> = new Map(
     ...SPRINTF_BUILTINS,
     ...STRING_BUILTINS,
     ...TIME_BUILTINS,
+    ...REGEX_BUILTINS,
   }),
 );
