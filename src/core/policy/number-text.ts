@@ -1,7 +1,7 @@
 /** A decimal number: `digits` x 10^`exponent`, `digits` without trailing zeros, 0 for zero. */
 type Decimal = { readonly digits: bigint; readonly exponent: number };
 
-const NUMBER = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
+const NUMBER = /^(-?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
 const MAX_EXPONENT = 100_000;
 
 /** Reads Rego's number text exactly; undefined where it is none or its exponent is beyond 100,000 (OPA's own bound). */

@@ -3,7 +3,9 @@ import { NULL, arr, bool, num, str } from './term.ts';
 import type { Term } from './term.ts';
 
 const MAX_DEPTH = 512;
-const NUMBER = /-?[0-9][0-9.eE+-]*/y;
+const NUMBER = /-?\.?[0-9][0-9.eE+-]*/y;
+/** A literal `.5` of a policy keeps its spelling, which the module writes but does not read. */
+const BARE_FRACTION = /^-?(?=\.)/;
 const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y;
 
 /**
@@ -110,7 +112,7 @@ export function termText(term: Term): string {
     case 'boolean':
       return String(term.value);
     case 'number':
-      return term.text;
+      return term.text.replace(BARE_FRACTION, '$&0');
     case 'string':
       if (!term.value.isWellFormed()) throw new BuiltinError('the result holds text that is no Unicode');
       return JSON.stringify(term.value);

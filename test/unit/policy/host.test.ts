@@ -253,3 +253,10 @@ test("a set in an answer is an array in Rego's order, and a key that is no strin
   const plain = JSON.stringify(entries);
   assert.equal(plain, '[["1","n"],["[2,3]",0],["[true]",{"x":["y","z"]}],["__proto__",1]]');
 });
+
+test('numbers without a digit before the point, as Rego may write them, are numbers in answers and for built-ins', async () => {
+  const answer = (
+    await loadRules('d := [.5, -.5, sprintf("%.2f %v", [.25, {-.5}]), {1 | object.subset([.5], [0.5])}]')
+  ).query(ENTRYPOINT, {});
+  assert.deepEqual(answer.kind === 'defined' && answer.value, [0.5, -0.5, '0.25 {-.5}', [1]]);
+});
