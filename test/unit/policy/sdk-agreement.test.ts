@@ -16,8 +16,8 @@ d if { some grant in data.grants; grant.role in input.roles; startswith(input.pa
   text: 'd := {upper(k): [contains(v, "a"), split(v, "/"), trim(v, " "), json.marshal(v)] | some k, v in input; is_string(v)}',
   numbers: 'd := [sum(ns), max(ns), sort(ns)] if { ns := [v | walk(input, [_, v]); is_number(v)]; count(ns) > 0 }',
   objects:
-    'd := {"union": object.union(input, data.nested), "keys": object.keys(input), "got": object.get(input, ["a", "b"], "none")}',
-  regex: 'd contains k if { some k, v in input; regex.match("^[a-z]+[0-9]*$", v) }',
+    'd := {"union": object.union(input, data.nested), "keys": sort(object.keys(input)), "got": object.get(input, ["a", "b"], "none")}',
+  regex: 'd := sort([k | some k, v in input; regex.match("^[a-z]+[0-9]*$", v)])',
   negation: 'd if { not input.a; not input.b == 1 }',
 };
 
