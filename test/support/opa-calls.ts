@@ -36,7 +36,7 @@ export async function opaAnswers(folder: string, calls: readonly OpaCall[]): Pro
 
 async function batch(folder: string, calls: readonly OpaCall[]): Promise<readonly string[]> {
   const rules = calls.map(({ name, args }, index) => {
-    const operands = args.map((arg) => `object.get({}, "", ${termText(arg)})`).join(', ');
+    const operands = args.map((arg) => `object.get({}, "", ${ascii(termText(arg))})`).join(', ');
     return `r["${index}"] := sprintf("%v", [[y | y := ${name}(${operands})]])`;
   });
   const file = join(folder, 'calls.rego');
@@ -44,4 +44,9 @@ async function batch(folder: string, calls: readonly OpaCall[]): Promise<readonl
   const { stdout } = await run(OPA, ['eval', '-f', 'raw', '-d', file, 'data.t.r'], { maxBuffer: 256 << 20 });
   const found = JSON.parse(stdout) as Record<string, string>;
   return calls.map((_, index) => found[String(index)] ?? 'no answer');
+}
+
+/** Rego takes any character in a string but the byte order mark, and files are not for raw control characters. */
+function ascii(text: string): string {
+  return text.replaceAll(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -31,7 +31,7 @@ export function parseBoundedYaml(
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const deep = tooDeep(tokens);
+  const deep = tooDeep(tokens, MAX_DEPTH);
   if (deep !== undefined) return err([{ ...locate(deep), message: `nesting is deeper than ${MAX_DEPTH} levels` }]);
   const documents = [...new Composer({ prettyErrors: false, ...options }).compose(tokens, true, text.length)];
   const faults = documents
@@ -48,11 +48,11 @@ export function parseBoundedYaml(
   return ok({ document, locate });
 }
 
-/** Offset of the first token found beyond MAX_DEPTH. Walks with a stack of its own: recursion is what it guards against. */
-function tooDeep(tokens: readonly CST.Token[]): number | undefined {
+/** Offset of the first token found deeper than `limit` levels. Walks with a stack of its own: recursion is what it guards against. */
+export function tooDeep(tokens: readonly CST.Token[], limit: number): number | undefined {
   const pending: { readonly token: CST.Token; readonly depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (next.depth > MAX_DEPTH) return next.token.offset;
+    if (next.depth > limit) return next.token.offset;
     for (const token of children(next.token)) pending.push({ token, depth: next.depth + 1 });
   }
   return undefined;

@@ -9,6 +9,7 @@ import { REGEX_BUILTINS } from './regex.ts';
 import { SPRINTF_BUILTINS } from './sprintf.ts';
 import { STRING_BUILTINS } from './strings.ts';
 import { TIME_BUILTINS } from './time.ts';
+import { YAML_BUILTINS } from './yaml.ts';
 
 /**
  * Every built-in function that this host supplies beside those that OPA compiles into the module. None reaches the network, and each gives what
@@ -22,9 +23,10 @@ export const HOST_BUILTINS: ReadonlyMap<string, Builtin> = new Map(
     ...JSON_MARSHAL_BUILTINS,
     ...JSON_PATCH_BUILTINS,
     ...OBJECT_BUILTINS,
+    ...REGEX_BUILTINS,
     ...SPRINTF_BUILTINS,
     ...STRING_BUILTINS,
     ...TIME_BUILTINS,
-    ...REGEX_BUILTINS,
+    ...YAML_BUILTINS,
   }),
 );
