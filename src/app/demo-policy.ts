@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { manifestJson } from '../core/bundle/write-bundle.ts';
+import { manifestJson, tiedManifest } from '../core/bundle/write-bundle.ts';
 import { createPolicyCompiler } from './policy-compiler.ts';
 
 const ENTRYPOINT = 'sallyport/authz/decision';
@@ -20,8 +20,9 @@ export async function makePolicy(source: string, folder: string): Promise<void> 
     await mkdir(folder, { recursive: true });
     const { policyWasm, planJson } = compiled.value;
     const data = await readFile(join(source, 'data.json'));
-    const parts = { 'policy.wasm': policyWasm, 'plan.json': planJson, 'data.json': data };
-    for (const [name, content] of Object.entries({ ...parts, '.manifest': manifestJson(undefined, [ENTRYPOINT]) })) {
+    const manifest = tiedManifest({ policyWasm, planJson, manifestJson: manifestJson(undefined, [ENTRYPOINT]) });
+    const parts = { '.manifest': manifest, 'policy.wasm': policyWasm, 'plan.json': planJson, 'data.json': data };
+    for (const [name, content] of Object.entries(parts)) {
       await writeFile(join(folder, name), content);
     }
   } finally {

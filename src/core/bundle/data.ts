@@ -1,9 +1,13 @@
 import { ok } from '../kernel/result.ts';
+import { DATA_FILE } from './bundle-files.ts';
 import { parseDataYaml } from './data-yaml.ts';
 import { parseExactJson } from './exact-json.ts';
-import { refuse } from './fault.ts';
-import { isOwned } from './manifest.ts';
+import { refuse, show } from './fault.ts';
+import { jsonFault } from './json-fault.ts';
+import { isOwnedPlace } from './manifest.ts';
 import { utf8 } from './member-name.ts';
+import { isPlainObject } from './plain-object.ts';
+import { wellFormed } from './well-formed.ts';
 
 import type { Result } from '../kernel/result.ts';
 import type { BundleFault } from './fault.ts';
@@ -12,8 +16,6 @@ import type { Files } from './tar-reader.ts';
 /** A map of data while it grows; a `Map`, so that no key (`__proto__`) means anything but itself. */
 type Branch = Map<string, Branch | Leaf>;
 type Leaf = { readonly leaf: unknown };
-
-const DATA_FILE = /^(?:(.*)\/)?data\.(json|yaml|yml)$/;
 
 /**
  * Merges all `data.json`, `data.yaml` and `data.yml` into the JSON text of one document: `a/b/data.json` becomes `data.a.b`. Two files that say
@@ -31,18 +33,27 @@ export function mergeData(files: Files, roots: readonly string[]): Result<string
     if (clash !== undefined) return refuse('data_invalid', `${path}: ${clash}`);
   }
   const outside = firstOutside(root, roots, []);
-  if (outside !== undefined) return refuse('data_invalid', `the manifest's roots do not permit data at ${outside}`);
+  if (outside !== undefined)
+    return refuse(
+      'data_invalid',
+      `the manifest's roots (${roots.map(show).join(', ')}) do not permit data at ${outside}; move it, or add its root to .manifest`,
+    );
   return ok(JSON.stringify(plain(root)));
 }
 
 function readData(isJson: boolean, bytes: Uint8Array): Result<unknown, string> {
   const text = utf8(bytes);
-  if (text === undefined) return { ok: false, error: 'not UTF-8' };
-  if (!isJson) return parseDataYaml(text);
+  if (text === undefined) return { ok: false, error: 'not UTF-8; save it as UTF-8' };
+  const parsed = isJson ? parseJson(text) : parseDataYaml(text);
+  return parsed.ok && LONE_SURROGATE.test(text) ? wellFormed(parsed.value) : parsed;
+}
+
+/** An escape that may be half of a character. */
+const LONE_SURROGATE = /\\u[dD][89a-fA-F]/;
+
+function parseJson(text: string): Result<unknown, string> {
   const parsed = parseExactJson(text);
-  return parsed === undefined
-    ? { ok: false, error: 'not JSON, or nested too deeply' }
-    : { ok: true, value: parsed.value };
+  return parsed === undefined ? { ok: false, error: jsonFault(text) } : ok(parsed.value);
 }
 
 /** Puts `value` at `path`; a text says what stood in the way. */
@@ -50,21 +61,24 @@ function insert(root: Branch, path: readonly string[], value: unknown): string |
   let branch = root;
   for (const [index, key] of path.entries()) {
     const next = branch.get(key) ?? new Map<string, Branch | Leaf>();
-    if (!(next instanceof Map)) return `data.${path.slice(0, index + 1).join('.')} is no object in another file`;
+    if (!(next instanceof Map))
+      return `data.${path.slice(0, index + 1).join('.')} is no object in another file; keep it in one file`;
     branch.set(key, next);
     branch = next;
   }
-  if (!isObject(value)) return replaceLeaf(root, path, value);
+  if (!isPlainObject(value)) return replaceLeaf(root, path, value);
   return merge(branch, value, path);
 }
 
 function replaceLeaf(root: Branch, path: readonly string[], value: unknown): string | undefined {
   const key = path.at(-1);
-  if (key === undefined) return 'the top of the data is no object';
+  if (key === undefined)
+    return 'the top of the data is no object; put the value under a key, or the file into a folder';
   let parent: Branch = root;
   for (const step of path.slice(0, -1)) parent = parent.get(step) as Branch;
   const existing = parent.get(key);
-  if (existing instanceof Map && existing.size > 0) return `data.${path.join('.')} is an object in another file`;
+  if (existing instanceof Map && existing.size > 0)
+    return `data.${path.join('.')} is an object in another file; keep it in one file`;
   parent.set(key, { leaf: value });
   return undefined;
 }
@@ -73,9 +87,9 @@ function merge(branch: Branch, value: object, path: readonly string[]): string |
   for (const [key, inner] of Object.entries(value)) {
     const existing = branch.get(key);
     const here = [...path, key];
-    if (existing !== undefined && !(existing instanceof Map && isObject(inner)))
-      return `data.${here.join('.')} is set twice`;
-    if (!isObject(inner)) branch.set(key, { leaf: inner });
+    if (existing !== undefined && !(existing instanceof Map && isPlainObject(inner)))
+      return `data.${here.join('.')} is set twice; keep it in one file`;
+    if (!isPlainObject(inner)) branch.set(key, { leaf: inner });
     else {
       const next = existing ?? new Map<string, Branch | Leaf>();
       branch.set(key, next);
@@ -90,7 +104,7 @@ function merge(branch: Branch, value: object, path: readonly string[]): string |
 function firstOutside(branch: Branch, roots: readonly string[], path: readonly string[]): string | undefined {
   for (const [key, value] of branch) {
     const here = [...path, key];
-    if (isOwned(roots, here.join('/'))) continue;
+    if (isOwnedPlace(roots, here)) continue;
     if (!(value instanceof Map)) return here.join('/');
     const outside = firstOutside(value, roots, here);
     if (outside !== undefined) return outside;
@@ -102,9 +116,4 @@ function plain(branch: Branch): unknown {
   return Object.fromEntries(
     Array.from(branch, ([key, value]) => [key, value instanceof Map ? plain(value) : value.leaf]),
   );
-}
-
-/** An object of JSON; not an array, and not a number kept as digits (`JSON.rawJSON` makes those frozen objects without prototype). */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -50,8 +50,8 @@ function rawJson(source: string): unknown {
   return (JSON as unknown as RawJson).rawJSON(source);
 }
 
-/** Counts brackets outside strings, before a recursive reader sees the text. */
-function isTooDeep(text: string): boolean {
+/** True for text nested deeper than 256 levels. Counts brackets outside strings, before a recursive reader sees the text. */
+export function isTooDeep(text: string): boolean {
   let depth = 0;
   let inString = false;
   for (let index = 0; index < text.length; index++) {

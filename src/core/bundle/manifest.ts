@@ -1,10 +1,15 @@
 import * as z from 'zod';
 
 import { ok } from '../kernel/result.ts';
-import { refuse } from './fault.ts';
+import { MANIFEST } from './bundle-files.ts';
+import { parseExactJson } from './exact-json.ts';
+import { refuse, show } from './fault.ts';
+import { jsonFault } from './json-fault.ts';
+import { sallyportMetadataSchema } from './sallyport-metadata.ts';
 
 import type { Result } from '../kernel/result.ts';
 import type { BundleFault } from './fault.ts';
+import type { SallyportMetadata } from './sallyport-metadata.ts';
 
 /** `.manifest` (OPA documentation, "Bundle File Format"). Keys that OPA does not know are ignored, as OPA does. */
 export type Manifest = {
@@ -15,10 +20,12 @@ export type Manifest = {
   readonly wasm: readonly { readonly entrypoint: string; readonly module: string }[];
   readonly regoVersion?: 0 | 1 | undefined;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** `metadata.sallyport`, checked. */
+  readonly sallyport: SallyportMetadata;
 };
 
 /** What a bundle without `.manifest` means: it owns all of `data`. */
-export const NO_MANIFEST: Manifest = Object.freeze({ roots: [''], wasm: [], metadata: {} });
+export const NO_MANIFEST: Manifest = Object.freeze({ roots: [''], wasm: [], metadata: {}, sallyport: {} });
 
 const schema = z.object({
   revision: z.string().max(1_024).optional(),
@@ -28,33 +35,47 @@ const schema = z.object({
     .max(1_000)
     .optional(),
   rego_version: z.union([z.literal(0), z.literal(1)]).optional(),
-  metadata: z.record(z.string(), z.unknown()).optional(),
+  metadata: z.looseObject({ sallyport: sallyportMetadataSchema.optional() }).optional(),
 });
 
 /** Reads `.manifest`. Roots that overlap are refused, as in OPA: two owners of one path. */
 export function readManifest(json: string): Result<Manifest, BundleFault> {
-  const parsed = schema.safeParse(parse(json));
+  const document = parseExactJson(json);
+  if (document === undefined) return invalid(jsonFault(json));
+  const parsed = schema.safeParse(document.value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    return refuse('manifest_invalid', `${issue?.path.join('.') || 'the document'}: ${issue?.message ?? 'not valid'}`);
+    return invalid(`${issue?.path.join('.') || 'the document'}: ${issue?.message ?? 'not valid'}`);
   }
   const { revision, roots = [''], wasm = [], rego_version: regoVersion, metadata = {} } = parsed.data;
   const trimmed = roots.map(trimSlashes);
   const clash = trimmed.find((root, index) => trimmed.some((other, at) => at !== index && contains(other, root)));
-  if (clash !== undefined) return refuse('manifest_invalid', `the root ${JSON.stringify(clash)} overlaps another root`);
+  if (clash !== undefined)
+    return invalid(`the root ${show(clash)} overlaps another root; leave out the one below the other`);
   const resolvers = wasm.map(({ entrypoint, module }) => ({
     entrypoint: trimSlashes(entrypoint),
     module: module.replace(/^\//, ''),
   }));
   const outside = resolvers.find(({ entrypoint }) => !isOwned(trimmed, entrypoint));
   if (outside !== undefined)
-    return refuse('manifest_invalid', `the entrypoint ${outside.entrypoint} lies outside the roots`);
-  return ok({ revision, roots: trimmed, wasm: resolvers, regoVersion, metadata });
+    return invalid(
+      `the entrypoint ${show(outside.entrypoint)} lies outside the roots ${trimmed.map(show).join(', ')}; add its root`,
+    );
+  return ok({ revision, roots: trimmed, wasm: resolvers, regoVersion, metadata, sallyport: metadata.sallyport ?? {} });
+}
+
+function invalid(what: string): Result<never, BundleFault> {
+  return refuse('manifest_invalid', `${MANIFEST}: ${what}`);
 }
 
 /** True where `path` (slash separated, below `data`) lies under one of `roots`. */
 export function isOwned(roots: readonly string[], path: string): boolean {
-  return roots.some((root) => contains(root, path));
+  return isOwnedPlace(roots, path.split('/'));
+}
+
+/** True where the place that `segments` lead to below `data` lies under one of `roots`; a segment may hold `/` itself. */
+export function isOwnedPlace(roots: readonly string[], segments: readonly string[]): boolean {
+  return roots.some((root) => root === '' || root.split('/').every((part, index) => segments[index] === part));
 }
 
 /** True where `path` is `root` or below it. */
@@ -64,12 +85,4 @@ function contains(root: string, path: string): boolean {
 
 function trimSlashes(text: string): string {
   return text.replaceAll(/^\/+|\/+$/g, '');
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }

@@ -12,7 +12,7 @@ import { writeTar } from '../../../src/core/bundle/tar-writer.ts';
 import { manifestJson, writeBundle } from '../../../src/core/bundle/write-bundle.ts';
 
 function codeOf(archive: Uint8Array, limits = DEFAULT_BUNDLE_LIMITS): string {
-  const bundle = readBundle(archive, limits);
+  const bundle = readBundle(archive, { limits });
   return bundle.ok ? 'read' : bundle.error.code;
 }
 
@@ -36,7 +36,7 @@ test('a bundle that was written is read back, every part of it', () => {
     bytes: Buffer.from(WASM),
     entrypoints: ['a/allow', 'system/log/mask'],
   });
-  assert.equal(planJson, '{"policy":{}}');
+  assert.equal(planJson, '{"policy":{}}', 'the plan is believed, because the manifest ties it to the module');
   assert.equal(dataJson, '{"roles":{"alice":["admin"]}}');
   assert.deepEqual([...rego.keys()], ['policy.rego']);
 });

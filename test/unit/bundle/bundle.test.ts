@@ -80,7 +80,8 @@ test('what OPA may add to a manifest is no fault', () => {
 });
 
 const MANIFESTS: Readonly<Record<string, RegExp>> = {
-  '': /the document/,
+  '': /\.manifest: empty; write \{\}/,
+  '{"revision":"a",}': /\.manifest: not JSON/,
   '[]': /the document/,
   null: /the document/,
   '{"revision":1}': /revision/,
@@ -92,7 +93,8 @@ const MANIFESTS: Readonly<Record<string, RegExp>> = {
   '{"roots":["","a"]}': /overlaps/,
   '{"wasm":[{"entrypoint":"a"}]}': /wasm\.0\.module/,
   '{"wasm":[{"entrypoint":"","module":"policy.wasm"}]}': /wasm\.0\.entrypoint/,
-  '{"roots":["a"],"wasm":[{"entrypoint":"ab/c","module":"policy.wasm"}]}': /ab\/c lies outside the roots/,
+  '{"roots":["a"],"wasm":[{"entrypoint":"ab/c","module":"policy.wasm"}]}':
+    /"ab\/c" lies outside the roots "a"; add its root/,
   '{"rego_version":2}': /rego_version/,
 };
 for (const [manifest, detail] of Object.entries(MANIFESTS)) {
@@ -109,26 +111,27 @@ test('roots that only share a prefix do not overlap', () => {
 
 test('only one module, and only as policy.wasm at the top', () => {
   assert.match(faultOf({ 'policy.wasm': 'x', 'a/policy.wasm': 'y' }), /^module_refused: two modules/);
-  assert.match(faultOf({ 'other.wasm': 'x' }), /^module_refused: the module is other.wasm/);
+  assert.match(faultOf({ 'other.wasm': 'x' }), /^module_refused: the module is "other\.wasm"; only policy\.wasm/);
   const named = JSON.stringify({ wasm: [{ entrypoint: 'a', module: '/other.wasm' }] });
   assert.match(
     faultOf({ '.manifest': named, 'policy.wasm': 'x' }),
-    /^module_refused: the manifest names the module other.wasm/,
+    /^module_refused: the manifest names the module "other\.wasm"/,
   );
   const missing = JSON.stringify({ wasm: [{ entrypoint: 'a', module: '/policy.wasm' }] });
   assert.match(faultOf({ '.manifest': missing }), /^module_refused/);
 });
 
 test('a signed bundle is refused while there is no key to verify it with', () => {
-  assert.match(faultOf({ '.signatures.json': '{}', 'policy.wasm': 'x' }), /^signature_unverifiable: /);
+  assert.match(faultOf({ '.signatures.json': '{}', 'policy.wasm': 'x' }), /^signature_unexpected: .*configure the key/);
 });
 
-test('a delta bundle is refused by name', () => {
-  assert.match(faultOf({ 'patch.json': '{"data":[]}' }), /^delta_unsupported: /);
+test('a delta bundle is refused by name where a whole one is needed, wherever its file stands', () => {
+  assert.match(faultOf({ 'patch.json': '{"data":[]}' }), /^delta_unexpected: /);
+  assert.match(faultOf({ 'a/patch.json': '{"data":[]}' }), /^delta_unexpected: "a\/patch\.json".*rename the file/);
 });
 
 test('files that are not UTF-8 where text is needed are refused', () => {
-  const codes = ['.manifest', 'data.json', 'plan.json'].map((path) => {
+  const codes = ['.manifest', 'data.json', 'data.yaml'].map((path) => {
     const bundle = bundleFromFiles(new Map([[path, Uint8Array.of(0xff, 0xfe)]]));
     return bundle.ok ? 'read' : bundle.error.code;
   });
@@ -138,7 +141,7 @@ test('files that are not UTF-8 where text is needed are refused', () => {
 test('a folder is held to the same names and bounds as an archive', () => {
   const small = { ...DEFAULT_BUNDLE_LIMITS, members: 2, memberBytes: 10, totalBytes: 15 };
   const code = (entries: Readonly<Record<string, string>>) => {
-    const bundle = bundleFromFiles(filesOf(entries), small);
+    const bundle = bundleFromFiles(filesOf(entries), { limits: small });
     return bundle.ok ? 'read' : bundle.error.code;
   };
   assert.equal(code({ '../a.rego': '' }), 'name_refused');

@@ -3,7 +3,7 @@ import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { manifestJson, writeBundle } from '../../../src/core/bundle/write-bundle.ts';
+import { manifestJson, tiedManifest, writeBundle } from '../../../src/core/bundle/write-bundle.ts';
 import { err, ok } from '../../../src/core/kernel/result.ts';
 import { createPolicySource } from '../../../src/io/sources/policy-source.ts';
 import { replaceFile, tempFolder, writeFiles } from '../../support/temp-folder.ts';
@@ -64,11 +64,16 @@ async function world(
   return { folder, source, compiled, next: () => changed.promise };
 }
 
-const SOUND = {
+const MANIFEST = manifestJson('r1', ['a/allow']);
+const UNTIED = {
   'policies/policy.wasm': WASM,
-  'policies/.manifest': manifestJson('r1', ['a/allow']),
+  'policies/.manifest': MANIFEST,
   'policies/data.json': '{"roles":{"n":12345678901234567890}}',
   'policies/plan.json': '{"plan":{}}',
+};
+const SOUND = {
+  ...UNTIED,
+  'policies/.manifest': tiedManifest({ manifestJson: MANIFEST, policyWasm: WASM, planJson: '{"plan":{}}' }),
 };
 
 test('a folder with policy.wasm is taken as it is, without a compiler', async (context) => {
@@ -80,6 +85,12 @@ test('a folder with policy.wasm is taken as it is, without a compiler', async (c
   assert.deepEqual(revision?.plan, { plan: {} });
   assert.equal(JSON.stringify(revision?.data), '{"roles":{"n":12345678901234567890}}');
   assert.deepEqual([compiled, revision?.descriptors], [[], undefined]);
+});
+
+test('a plan that the manifest does not tie to the module is not believed', async (context) => {
+  const { source } = await world(context, UNTIED);
+  await source.start();
+  assert.deepEqual([Buffer.from(source.current?.wasm ?? []), source.current?.plan], [WASM, undefined]);
 });
 
 test('a folder of Rego is compiled, with its data and manifest; other files and hidden folders are not part of it', async (context) => {
@@ -147,13 +158,14 @@ const BROKEN: Readonly<Record<string, readonly [string, Uint8Array | string, Reg
   'Rego that does not compile': ['policies/policy.rego', 'broken', /^policy\.rego:1:1: rego_parse_error/],
   'a data file that is no JSON': ['policies/data.json', '{', /policies: data_invalid: data\.json/],
   'a manifest that is none': ['policies/.manifest', '[]', /manifest_invalid/],
-  'a plan that is no JSON': ['policies/plan.json', '{', /plan\.json: not JSON/],
+  'a plan of another module': ['policies/plan.json', '{', /plan_not_of_module: plan\.json/],
   'a module that does not become active': ['policies/policy.wasm', 'refused', /has no entrypoint/],
-  'a signature': ['policies/.signatures.json', '{}', /signature_unverifiable/],
+  'a signature': ['policies/.signatures.json', '{}', /signature_unexpected/],
 };
 for (const [what, [path, content, problem]] of Object.entries(BROKEN)) {
   test(`promise 7: ${what} leaves the last good policy in force and is told`, async (context) => {
-    const sound = path.endsWith('.rego') ? { 'policies/policy.rego': 'package a' } : SOUND;
+    const module = path.endsWith('.wasm') ? UNTIED : SOUND;
+    const sound = path.endsWith('.rego') ? { 'policies/policy.rego': 'package a' } : module;
     const { source, folder } = await world(context, sound);
     await source.start();
     const before = source.current;

@@ -1,0 +1,54 @@
+import { ok } from '../kernel/result.ts';
+import { refuse, show } from './fault.ts';
+import { gunzip } from './gzip.ts';
+import { memberName } from './member-name.ts';
+import { limitsOf } from './read-options.ts';
+import { readTar } from './tar-reader.ts';
+import { verifySignature } from './verify-signature.ts';
+
+import type { Result } from '../kernel/result.ts';
+import type { BundleFault } from './fault.ts';
+import type { BundleLimits } from './limits.ts';
+import type { ReadOptions } from './read-options.ts';
+import type { Files } from './tar-reader.ts';
+import type { Signer } from './verify-signature.ts';
+
+/** Files whose names and sizes are in bounds and whose signature, if one is asked for, was verified. Their content was not looked at. */
+export type VerifiedFiles = { readonly files: Files; readonly signer: Signer | undefined };
+
+/** Unpacks a `.tar.gz` and verifies what is in it. */
+export function unpack(archive: Uint8Array, options: ReadOptions): Result<VerifiedFiles, BundleFault> {
+  const limits = limitsOf(options);
+  if (archive.length > limits.archiveBytes)
+    return refuse('too_large', `the archive has more than ${limits.archiveBytes} bytes; put less into the bundle`);
+  const tar = gunzip(archive, limits.totalBytes);
+  if (!tar.ok) return tar;
+  const files = readTar(tar.value, limits);
+  return files.ok ? verified(files.value, options) : files;
+}
+
+/** Verifies files that were read one by one: the same names and bounds as in an archive. */
+export function checkFiles(files: Files, options: ReadOptions): Result<VerifiedFiles, BundleFault> {
+  const fault = withinLimits(files, limitsOf(options));
+  return fault.ok ? verified(files, options) : fault;
+}
+
+function withinLimits(files: Files, limits: BundleLimits): Result<void, BundleFault> {
+  if (files.size > limits.members)
+    return refuse('too_large', `more than ${limits.members} files; put less into the bundle`);
+  let total = 0;
+  for (const [path, bytes] of files) {
+    total += bytes.length;
+    if (memberName(path) !== path) return refuse('name_refused', show(path));
+    if (bytes.length > limits.memberBytes)
+      return refuse('too_large', `${show(path)} is larger than ${limits.memberBytes} bytes`);
+  }
+  if (total > limits.totalBytes)
+    return refuse('too_large', `more than ${limits.totalBytes} bytes in all; put less into the bundle`);
+  return ok(undefined);
+}
+
+function verified(files: Files, { verification, ...options }: ReadOptions): Result<VerifiedFiles, BundleFault> {
+  const signer = verifySignature(files, verification, limitsOf(options).members);
+  return signer.ok ? ok({ files, signer: signer.value }) : signer;
+}
