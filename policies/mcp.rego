@@ -46,6 +46,8 @@ messages := tree if {
 
 message := input.parsed_body
 
+is_message if is_string(message.method)
+
 subject := message.params.uri if {
 	message.method == "resources/read"
 } else := message.params.name
@@ -57,7 +59,7 @@ reason := $"segment {authz.caller} may ask segment {authz.called} for {function}
 } else := authz.not_identified if {
 	not authz.identified
 } else := "the body is no JSON-RPC message with a method" if {
-	not message.method
+	not is_message
 } else := $"segment {authz.called} has no function for {asked}; see data.fleet.segments.{authz.called}.functions" if {
 	not function
 } else := $"segment {authz.caller} may not ask segment {authz.called} for {function}; see data.fleet.segments.{authz.called}.callers.{authz.caller}"
