@@ -27,7 +27,7 @@ export async function ask<T>(
 function compilerFault(result: Exclude<CallResult, { kind: 'answered' }>): Diagnostic {
   switch (result.kind) {
     case 'deadline':
-      return { code: 'rego_compiler_deadline', message: `compiling took longer than ${result.ms} ms and was ended` };
+      return { code: 'rego_compiler_deadline', message: tooLong(result.ms) };
     case 'failed':
       return { code: 'rego_compiler_failed', message: `the Rego compiler failed: ${result.reason}` };
     case 'stopped':
@@ -35,4 +35,8 @@ function compilerFault(result: Exclude<CallResult, { kind: 'answered' }>): Diagn
     default:
       return result satisfies never;
   }
+}
+
+function tooLong(ms: number): string {
+  return `the Rego compiler took longer than ${ms} ms and was ended; look for a rule, test or query that tries too many combinations`;
 }
