@@ -17,7 +17,7 @@ Runs OPA's own test suite against this project's compiler and host.
   --filter TEXT  only cases whose group/note contains TEXT
   --every N      only every Nth case, for a quick look
   --suite DIR    OPA's v1/test/cases/testdata/v1; without it Go's module cache is searched
-  --write        write policies/conformance.md
+  --write        put the table into policies/conformance.md (all cases only)
 
 example: npm run conformance:rego -- --filter jwt`;
 
@@ -35,6 +35,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     });
     const every = Number(values.every);
     if (!Number.isSafeInteger(every) || every < 1) return undefined;
+    if (values.write && (every > 1 || values.filter !== undefined)) return undefined;
     return { suite: values.suite, filter: values.filter, every, write: values.write };
   } catch {
     return undefined;

@@ -34,16 +34,19 @@ export async function runCase(one: Case, compiler: RegoCompiler): Promise<Verdic
 }
 
 function judge(one: Case, policy: LoadedPolicy): Verdict {
-  const input = one.input.kind === 'object' ? one.input.value : {};
-  const whole = policy.query(ROWS, input);
+  // Without an input the sidecar never asks; what is projected and remembered is then shown for an empty one.
+  const asked = one.input.kind === 'object' ? one.input.value : undefined;
+  const input = asked ?? {};
+  const reference = policy.query(ROWS, input);
   for (const way of ['projected', 'remembered']) {
     // The host takes any object; the type is what the gate gives it.
     const other = policy.evaluate(input as unknown as PolicyInput);
-    if (policy.deterministic && answerOf(other) !== answerOf(whole)) {
-      return failed(one, `${way}: ${answerOf(other)}, whole: ${answerOf(whole)}`);
+    if (policy.deterministic && answerOf(other) !== answerOf(reference)) {
+      return failed(one, `${way}: ${answerOf(other)}, whole: ${answerOf(reference)}`);
     }
   }
-  const text = rowsText(one, policy, input, whole);
+  const whole = asked === undefined ? policy.query(ROWS, undefined) : reference;
+  const text = rowsText(one, policy, asked, whole);
   return fits(one, whole, text) ? PASSED : failed(one, answerOf(whole) + notesOf(whole));
 }
 
@@ -66,7 +69,7 @@ function fits(one: Case, whole: Evaluation, text: string | undefined): boolean {
 const FAULT_OF: Readonly<Record<string, string>> = { eval_conflict_error: 'policy_conflict' };
 
 /** The rows as JSON text; by Rego's own writer where a number may be more than a double. */
-function rowsText(one: Case, policy: LoadedPolicy, input: object, whole: Evaluation): string | undefined {
+function rowsText(one: Case, policy: LoadedPolicy, input: unknown, whole: Evaluation): string | undefined {
   if (whole.kind !== 'defined') return undefined;
   if (one.wanted.kind !== 'rows' || !BEYOND_DOUBLE.test(JSON.stringify(one.wanted.rows)))
     return JSON.stringify(whole.value);

@@ -1,12 +1,16 @@
+import { readFile, writeFile } from 'node:fs/promises';
+
 import { createRegoCompiler } from '../../../src/io/rego/compiler.ts';
 import type { Case } from './case.ts';
 import { USAGE, readOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { outcomeOf, summary } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
+import { tables, withTable } from './report.ts';
 import { runCase } from './run-case.ts';
 import { findSuite, readSuite } from './suite.ts';
 
+const DOCUMENT = new URL('../../../policies/conformance.md', import.meta.url);
 /** Compilers beside each other: each is a process. */
 const LANES = 2;
 
@@ -27,7 +31,14 @@ async function main(asked: Options): Promise<number> {
   const cases = (await readSuite(suite.folder)).filter((one, index) => isAsked(one, index, asked));
   const outcomes = await runAll(cases);
   console.log(summary(outcomes));
+  if (asked.write) await writeDocument(outcomes, suite.opa);
   return outcomes.some((one) => one.kind === 'failed' || one.kind === 'stale') ? 1 : 0;
+}
+
+/** Only what all cases gave may stand in the documentation. */
+async function writeDocument(outcomes: readonly Outcome[], opa: string): Promise<void> {
+  const before = await readFile(DOCUMENT, 'utf8');
+  await writeFile(DOCUMENT, withTable(before, tables(outcomes, opa)));
 }
 
 function isAsked({ group, note }: Case, index: number, { filter, every }: Options): boolean {

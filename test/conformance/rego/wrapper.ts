@@ -24,10 +24,17 @@ answers contains ${row} if {
 	${one.query}
 }
 
-rows := answers${one.input.kind === 'term' ? ` with input as ${one.input.text.trim()}` : ''}
+${rowsRule(one)}
 
 rows_text := json.marshal(rows)
 `;
+}
+
+/** Input that is no JSON object is put in its place by the rule: the host takes nothing else. */
+function rowsRule({ input }: Case): string {
+  return input.kind === 'term'
+    ? `rows := found if found := answers with input as ${input.text.trim()}`
+    : 'rows := answers';
 }
 
 /** The variables whose bindings the case wants to see. */
