@@ -1,7 +1,10 @@
+import { visit } from 'yaml';
+
 import { parseBoundedYaml } from '../kernel/bounded-yaml.ts';
 import { err, ok } from '../kernel/result.ts';
 import { exactInteger } from './exact-json.ts';
 
+import type { Document } from 'yaml';
 import type { Result } from '../kernel/result.ts';
 import type { ExactJson } from './exact-json.ts';
 
@@ -16,11 +19,38 @@ export function parseDataYaml(text: string): Result<ExactJson, string> {
     const [fault] = parsed.error;
     return err(`line ${fault?.line ?? 1}: ${fault?.message ?? 'not YAML'}`);
   }
+  const { document, locate } = parsed.value;
+  const odd = readTwoWays(document);
+  if (odd !== undefined) return err(`line ${locate(odd.offset).line}: ${odd.what}`);
   try {
-    return ok(exact(parsed.value.document.toJS({ maxAliasCount: 100 })));
+    return ok(exact(document.toJS({ maxAliasCount: 100 })));
   } catch (error) {
     return err(error instanceof Error ? error.message : 'not JSON');
   }
+}
+
+/** Numbers that YAML 1.1, which OPA's reader follows there, reads as others than YAML 1.2: octal by a leading zero, binary, signed hexadecimal, underscores. */
+const OLD_NUMBER =
+  /^(?:[-+]?0[0-7]+|[-+]0[xXoObB][0-9a-fA-F_]+|0[XOBb][0-9a-fA-F_]+|[-+]?(?:0[xo])?[.0-9][0-9a-fA-F.eE+-]*_[0-9a-fA-F_.eE+-]*)$/;
+
+/** The first thing that OPA would read as another value. */
+function readTwoWays(document: Document.Parsed): { readonly offset: number; readonly what: string } | undefined {
+  let found: { readonly offset: number; readonly what: string } | undefined;
+  visit(document, {
+    Scalar: (place, node) => {
+      const { source = '', type, range } = node;
+      if (type !== 'PLAIN') return undefined;
+      if (place === 'key' && source === '<<')
+        found = { offset: range?.[0] ?? 0, what: 'a merge key (<<); write its keys out' };
+      else if (OLD_NUMBER.test(source))
+        found = {
+          offset: range?.[0] ?? 0,
+          what: `${source} is a number or another one to older readers; write a plain decimal, or quote it`,
+        };
+      return found === undefined ? undefined : visit.BREAK;
+    },
+  });
+  return found;
 }
 
 function exact(value: unknown): ExactJson {
