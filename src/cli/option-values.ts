@@ -20,6 +20,13 @@ export function count(text: string): number {
   return Number(text);
 }
 
+/** A percentage of an option, 0 to 100. */
+export function percent(text: string): number {
+  if (!/^\d{1,3}(?:\.\d{1,9})?$/.test(text) || Number(text) > 100)
+    throw new InvalidArgumentError('It is no percentage from 0 to 100.');
+  return Number(text);
+}
+
 /** Collects an option that may be repeated. */
 export function list(text: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, text];

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 
 import { defineCa } from './define-ca.ts';
 import { defineLog } from './define-log.ts';
+import { definePolicyBundle } from './define-policy-bundle.ts';
 import { definePolicy } from './define-policy.ts';
 import { command } from './define.ts';
 import { EXIT } from './exit-codes.ts';
@@ -55,7 +56,7 @@ function createProgram(definer: Definer): Command {
   defineCheck(program, definer);
   defineCa(program, definer);
   defineLog(program, definer);
-  definePolicy(program, definer);
+  definePolicyBundle(definePolicy(program, definer), definer);
   command(program, 'version', 'Print the versions of Sallyport and of its Node.', 'sallyport version --json')
     .option('--json', 'print as JSON')
     .action(act(async ({ json }: Json) => (await import('./commands/version.ts')).version(json === true, terminal)));

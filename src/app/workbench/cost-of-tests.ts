@@ -1,7 +1,7 @@
 import { err, ok } from '../../core/kernel/result.ts';
 import { describeLoadProblem } from '../../core/policy/load-problem.ts';
 import { openProfile } from '../../core/policy/policy-profile.ts';
-import { compileHostTests, entrypointOf, runHostTest } from './host-tests.ts';
+import { compileHostTests, entrypointOf, runHostTest, timeHostTest } from './host-tests.ts';
 import { pathOf } from './test-both.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
@@ -41,8 +41,8 @@ export async function costOfTests(
   const profile = openProfile(compiled.value, host);
   if (!profile.ok) return err([{ code: 'policy_not_loaded', message: describeLoadProblem(profile.error) }]);
   const tests = [...byPath].map(([path, { file, row }]): TestCost => {
-    const { steps, microseconds } = runHostTest(compiled.value, path);
-    return { path, file, row, steps, microseconds };
+    const { steps } = runHostTest(compiled.value, path);
+    return { path, file, row, steps, microseconds: timeHostTest(compiled.value, path) };
   });
   const rules = [...byPath.keys()].flatMap((path) => profile.value.profile(entrypointOf(path), undefined).rules);
   return ok({

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { ok } from '../../core/kernel/result.ts';
+import { medianMicroseconds } from './median-time.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type { Evaluation } from '../../core/model/policy.ts';
 import type { NondeterministicAnswers } from '../../core/policy/answer-book.ts';
-import type { RuleCost } from '../../core/policy/policy-profile.ts';
+import type { Profile, RuleCost } from '../../core/policy/policy-profile.ts';
 import type { RegoCompiler } from '../../io/rego/compiler.ts';
 import type { Diagnostic } from '../../io/rego/diagnostic.ts';
 import type { RuleTrace } from '../../io/rego/evaluate.ts';
@@ -27,7 +28,7 @@ export type Explanation = {
   readonly microseconds: number;
   /** The parts of the input that the rule can read: JSON pointer and value. */
   readonly read: readonly (readonly [pointer: string, value: unknown])[];
-  /** Steps by rule, most expensive first. */
+  /** Steps by rule, most expensive first, and those of reading the input and writing the answer. */
   readonly costs: readonly RuleCost[];
   /** Which rules OPA's interpreter entered, and which of them succeeded; none where there is no Rego. */
   readonly rules: readonly RuleTrace[];
@@ -37,8 +38,6 @@ export type Explanation = {
   readonly agrees: boolean | undefined;
 };
 
-const ROUNDS = 7;
-
 /** Asks a policy in our host, and OPA's interpreter about the same. */
 export async function explain(
   compiler: RegoCompiler,
@@ -46,29 +45,25 @@ export async function explain(
   regoVersion: 0 | 1,
   question: Question,
 ): Promise<Result<Explanation, readonly Diagnostic[]>> {
-  const { entrypoint, input } = question;
-  const { evaluation, microseconds } = timed(opened, question);
+  const { entrypoint, input, recorded } = question;
+  const ask = (): Evaluation => opened.policy.query(entrypoint, input, recorded);
+  const evaluation = ask();
   const told = await interpret(compiler, opened, regoVersion, question, evaluation);
   if (!told.ok) return told;
   return ok({
     evaluation,
-    microseconds,
+    microseconds: medianMicroseconds(ask),
     read: input === undefined ? [] : leaves(JSON.parse(opened.readsOf(entrypoint)(input)), ''),
-    costs: opened.profile.profile(entrypoint, input).rules,
+    costs: costs(opened.profile.profile(entrypoint, input)),
     ...told.value,
   });
 }
 
-function timed({ policy }: OpenedPolicy, question: Question): { evaluation: Evaluation; microseconds: number } {
-  const { entrypoint, input, recorded } = question;
-  const runs = Array.from({ length: ROUNDS }, () => {
-    const began = performance.now();
-    const evaluation = policy.query(entrypoint, input, recorded);
-    return { evaluation, microseconds: (performance.now() - began) * 1000 };
-  });
-  runs.sort((a, b) => a.microseconds - b.microseconds);
-  const evaluation = policy.query(entrypoint, input, recorded);
-  return { evaluation, microseconds: runs[Math.floor(ROUNDS / 2)]?.microseconds ?? 0 };
+/** The name of what no rule is answerable for. */
+const OUTSIDE = 'input and answer';
+
+function costs({ rules, outside }: Profile): readonly RuleCost[] {
+  return [...rules, { rule: OUTSIDE, calls: 1, steps: outside }].sort((a, b) => b.steps - a.steps);
 }
 
 type Told = Pick<Explanation, 'rules' | 'output' | 'agrees'>;

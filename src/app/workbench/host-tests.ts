@@ -2,6 +2,7 @@ import { parseExactJson } from '../../core/bundle/exact-json.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { loadPolicy } from '../../core/policy/host.ts';
 import { describeLoadProblem } from '../../core/policy/load-problem.ts';
+import { medianMicroseconds } from './median-time.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type { Evaluation } from '../../core/model/policy.ts';
@@ -16,17 +17,12 @@ export type HostVerdict = {
   /** Why, for the outcome `error`. */
   readonly error?: string;
   readonly steps: number;
-  /** Median of a few evaluations. */
-  readonly microseconds: number;
   /** Names of the cases that passed, of a rule with cases. */
   readonly passedCases: readonly string[];
 };
 
 /** Files with tests, compiled as a sidecar would have them compiled, every test an entrypoint. */
 export type HostTests = { readonly wasm: Uint8Array; readonly data: unknown; readonly policy: LoadedPolicy };
-
-/** How often a test is evaluated for its time. Its steps are the same each time. */
-const ROUNDS = 5;
 
 /** Compiles files and tests; `paths` are those of test rules, as `data.package.test_name`. */
 export async function compileHostTests(
@@ -49,25 +45,23 @@ export async function compileHostTests(
 /** Runs one test rule; without an input, as `opa test` does. */
 export function runHostTest(tests: HostTests, path: string): HostVerdict {
   const entrypoint = entrypointOf(path);
-  const times: number[] = [];
-  let evaluation: Evaluation | undefined;
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const began = performance.now();
-    evaluation = tests.policy.query(entrypoint, undefined);
-    times.push((performance.now() - began) * 1000);
-  }
-  times.sort((a, b) => a - b);
-  return { ...verdictOf(evaluation), microseconds: times[Math.floor(ROUNDS / 2)] ?? 0 };
+  return verdictOf(tests.policy.query(entrypoint, undefined));
 }
 
-function verdictOf(evaluation: Evaluation | undefined): Omit<HostVerdict, 'microseconds'> {
-  const steps = evaluation?.steps ?? 0;
+/** Time that one test rule takes here, microseconds. */
+export function timeHostTest(tests: HostTests, path: string): number {
+  const entrypoint = entrypointOf(path);
+  return medianMicroseconds(() => tests.policy.query(entrypoint, undefined));
+}
+
+function verdictOf(evaluation: Evaluation): HostVerdict {
+  const { steps } = evaluation;
   const none: readonly string[] = [];
-  if (evaluation?.kind === 'failed') {
+  if (evaluation.kind === 'failed') {
     const error = `${evaluation.fault.code}: ${evaluation.fault.detail}`;
     return { outcome: 'error', error, steps, passedCases: none };
   }
-  const value = evaluation?.kind === 'defined' ? evaluation.value : undefined;
+  const value = evaluation.kind === 'defined' ? evaluation.value : undefined;
   if (typeof value !== 'object' || value === null) {
     return { outcome: passes(value) ? 'passed' : 'failed', steps, passedCases: none };
   }

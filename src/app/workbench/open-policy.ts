@@ -20,6 +20,9 @@ export type OpenedPolicy = {
   readonly profile: PolicyProfile;
   /** JSON text of the parts of an input that `entrypoint` can read. */
   readonly readsOf: (entrypoint: string) => (input: unknown) => string;
+  /** The same for people, as paths. */
+  readonly describeReads: (entrypoint: string) => readonly string[];
+  readonly moduleBytes: number;
   /** The Rego it was compiled from; undefined for a bundle that holds none. */
   readonly files: SourceFiles | undefined;
 };
@@ -51,6 +54,8 @@ export async function openPolicy(
     policy: policy.value,
     profile: profile.value,
     readsOf: (entrypoint) => policyReads(plan, entrypoint).encode,
+    describeReads: (entrypoint) => policyReads(plan, entrypoint).description,
+    moduleBytes: wasm.length,
     files: hasRego ? order.files : undefined,
   });
 }

@@ -1,61 +1,104 @@
 import { writeFile } from 'node:fs/promises';
 
 import { readBundle } from '../../core/bundle/bundle.ts';
-import { writeBundle } from '../../core/bundle/write-bundle.ts';
+import { err, ok } from '../../core/kernel/result.ts';
+import { writeBundle, writeSignedBundle } from '../../core/bundle/write-bundle.ts';
+import { readArtefactFacts } from '../../io/rego/artefact.ts';
 import { createRegoCompiler } from '../../io/rego/compiler.ts';
-import { formatDiagnostic } from '../../io/rego/format-diagnostic.ts';
 import { isTestFile } from '../../io/rego/source-files.ts';
-import { readPolicyBundle } from '../../io/sources/policy-source.ts';
 import { EXIT } from '../exit-codes.ts';
+import { readSigningKey, verificationBy } from '../policy/key-files.ts';
+import { printDiagnostics, printProblems } from '../policy/print-diagnostics.ts';
+import { readPolicySources } from '../policy/sources.ts';
+import { statedBudget } from '../policy/stated-budget.ts';
 import { inert } from '../terminal.ts';
 
+import type { BundleFault } from '../../core/bundle/fault.ts';
+import type { SigningKey } from '../../core/bundle/signature-key.ts';
+import type { BundleParts } from '../../core/bundle/write-bundle.ts';
+import type { Result } from '../../core/kernel/result.ts';
 import type { Build } from '../../io/rego/build.ts';
+import type { PolicyBuildOptions } from '../define-policy-bundle.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import type { PolicyBuildOptions } from '../define-policy.ts';
+import type { PolicySources } from '../policy/sources.ts';
 import type { Terminal } from '../terminal.ts';
 
 const DEFAULT_DECISION = 'sallyport/authz/decision';
 const LOG_ENTRYPOINTS: readonly string[] = ['system/log/mask', 'system/log/drop'];
 
-/** `sallyport policy build`: the same source gives the same bytes. */
-export async function policyBuild(folder: string, options: PolicyBuildOptions, terminal: Terminal): Promise<ExitCode> {
-  const source = await readPolicyBundle(folder);
-  if (!source.ok) return wrong(source.error, terminal);
+/** `sallyport policy build`: the same source gives the same bytes (but for ES and PS signatures, which are other ones each time). */
+export async function policyBuild(
+  paths: readonly string[],
+  options: PolicyBuildOptions,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const json = options.json === true;
+  const sources = await readPolicySources(paths);
+  if (!sources.ok) return printProblems(sources.error, json, terminal);
+  const key = options.key === undefined ? ok(undefined) : await readSigningKey({ ...options, key: options.key });
+  if (!key.ok) return printProblems([key.error], json, terminal);
   const compiler = createRegoCompiler();
   try {
     const built = await compiler.build({
-      files: Object.fromEntries(source.value.files),
+      files: sources.value.files,
+      regoVersion: options.v0 === true ? 0 : 1,
       entrypoints: options.decision ?? [DEFAULT_DECISION],
       optionalEntrypoints: LOG_ENTRYPOINTS,
       ...(options.revision === undefined ? {} : { revision: options.revision }),
     });
-    if (!built.ok) return wrong(built.error.map(formatDiagnostic), terminal);
-    const rego = new Map([...source.value.rego].filter(([path]) => !isTestFile(path)));
-    return await write(built.value, rego, options, terminal);
+    if (!built.ok) return printDiagnostics(built.error, sources.value, json, terminal);
+    return await write(await partsOf(built.value, sources.value, options), built.value, key.value, options, terminal);
   } finally {
     await compiler.stop();
   }
 }
 
+async function partsOf(build: Build, sources: PolicySources, options: PolicyBuildOptions): Promise<BundleParts> {
+  const { policyWasm, planJson, dataJson, manifestJson } = build;
+  const rego = Object.entries(sources.files).filter(([path]) => path.endsWith('.rego') && !isTestFile(path));
+  const { opa } = await readArtefactFacts();
+  const budget = options.budget ?? statedBudget(sources.files);
+  const sallyport = { compiler: `opa ${opa}`, sequence: options.sequence, budget };
+  return { policyWasm, planJson, dataJson, manifestJson, files: new Map(rego), sallyport };
+}
+
 async function write(
-  build: Build,
-  rego: ReadonlyMap<string, Uint8Array>,
+  parts: BundleParts,
+  { entrypoints }: Build,
+  key: SigningKey | undefined,
   options: PolicyBuildOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { policyWasm, planJson, dataJson, manifestJson, entrypoints } = build;
-  const archive = writeBundle({ policyWasm, planJson, dataJson, manifestJson, files: rego });
-  const read = readBundle(archive);
-  if (!read.ok) return wrong([`${read.error.code}: ${read.error.detail}`], terminal);
-  await writeFile(options.output, archive);
-  const facts = { output: options.output, bytes: archive.length, revision: read.value.revision, entrypoints };
-  if (options.json === true) terminal.out(JSON.stringify(facts));
-  else
-    terminal.out(`${facts.output}: revision ${inert(facts.revision)}, ${facts.bytes} bytes, ${entrypoints.join(', ')}`);
+  const json = options.json === true;
+  const archive = key === undefined ? ok(writeBundle(parts)) : writeSignedBundle(parts, key);
+  const read = archive.ok ? readBack(archive.value, key) : archive;
+  if (!archive.ok || !read.ok)
+    return printProblems([read.ok ? '' : `${read.error.code}: ${read.error.detail}`], json, terminal);
+  await writeFile(options.output, archive.value);
+  const facts = { output: options.output, bytes: archive.value.length, ...read.value, entrypoints };
+  if (json) terminal.out(JSON.stringify(facts));
+  else terminal.out(`${inert(facts.output)}: ${described(facts)}`);
   return EXIT.done;
 }
 
-function wrong(lines: readonly string[], terminal: Terminal): ExitCode {
-  for (const line of lines) terminal.err(line.split('\n').map(inert).join('\n'));
-  return EXIT.wrongUse;
+type Facts = { readonly revision: string; readonly sequence?: number; readonly signed: boolean };
+
+/** What is written must be what a sidecar takes. */
+function readBack(archive: Uint8Array, key: SigningKey | undefined): Result<Facts, BundleFault> {
+  const read = readBundle(archive, key === undefined ? {} : { verification: verificationBy(key) });
+  if (!read.ok) return err(read.error);
+  const { revision, sequence } = read.value;
+  return ok({ revision, ...(sequence === undefined ? {} : { sequence }), signed: key !== undefined });
+}
+
+function described(facts: Facts & { readonly bytes: number; readonly entrypoints: readonly string[] }): string {
+  const { revision, sequence, signed, bytes, entrypoints } = facts;
+  const parts = [
+    `revision ${inert(revision)}`,
+    ...(sequence === undefined ? [] : [`sequence ${sequence}`]),
+    ...(signed ? ['signed'] : []),
+    `${bytes} bytes`,
+    entrypoints.join(', '),
+  ];
+  return parts.join(', ');
 }

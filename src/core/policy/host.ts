@@ -56,6 +56,9 @@ export const DEFAULT_CACHE_ENTRIES = 4096;
 /** Longest cache key, UTF-16 units: what a policy reads of one input is seldom over 200. */
 const CACHE_KEY_LENGTH = 1024;
 
+/** Text that OPA's parser reads as undefined (`opa_value_parse`). */
+export const NO_INPUT = '';
+
 const MASK_ENTRYPOINT = 'system/log/mask';
 const DROP_ENTRYPOINT = 'system/log/drop';
 
@@ -72,7 +75,7 @@ export interface LoadedPolicy extends Policy {
   /** What of its input the policy reads, for people; empty where that is not known. */
   readonly reads: readonly string[];
   /**
-   * Asks any entrypoint about any object, whole and uncached; `policy_failed` for an unknown name. With `recorded`, the `nd_builtin_cache` of a decision
+   * Asks any entrypoint about any object, or without an input (`undefined`), whole and uncached; `policy_failed` for an unknown name. With `recorded`, the `nd_builtin_cache` of a decision
    * record, the decision is replayed: nondeterministic built-ins answer as they did then, and only for arguments that were not recorded do they answer anew.
    */
   query(entrypoint: string, input: unknown, recorded?: NondeterministicAnswers): Evaluation;
@@ -169,6 +172,7 @@ class RevisionPolicy implements LoadedPolicy {
   query(entrypoint: string, input: unknown, recorded?: NondeterministicAnswers): Evaluation {
     const id = this.#instance.entrypoints.get(entrypoint);
     if (id === undefined) return refused(fault('policy_failed', `no entrypoint ${entrypoint}`));
+    if (input === undefined) return this.#instance.evaluate(id, NO_INPUT, { trace: false, recorded });
     return this.#ask(id, input, { trace: false, recorded });
   }
 

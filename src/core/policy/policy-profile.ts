@@ -2,7 +2,7 @@ import { err, ok } from '../kernel/result.ts';
 import type { Result } from '../kernel/result.ts';
 import { fault } from '../model/faults.ts';
 import type { Evaluation } from '../model/policy.ts';
-import { instanceOptions } from './host.ts';
+import { NO_INPUT, instanceOptions } from './host.ts';
 import type { PolicyOptions } from './host.ts';
 import { inputText } from './input-text.ts';
 import { PolicyInstance } from './instance.ts';
@@ -31,7 +31,10 @@ export type Profile = {
 };
 
 /** A policy that tells where its steps go. For authors: several times slower than a `LoadedPolicy`, and not meant to decide. */
-export type PolicyProfile = { profile(entrypoint: string, input: unknown): Profile };
+export type PolicyProfile = {
+  /** As `LoadedPolicy.query`: an object, or `undefined` for no input. */
+  profile(entrypoint: string, input: unknown): Profile;
+};
 
 /** Deepest nesting of an input. */
 const INPUT_DEPTH = 256;
@@ -62,7 +65,7 @@ function profile(
   input: unknown,
 ): Profile {
   const id = instance.entrypoints.get(entrypoint);
-  const text = inputText(input, JSON.stringify, INPUT_DEPTH);
+  const text = input === undefined ? ok(NO_INPUT) : inputText(input, JSON.stringify, INPUT_DEPTH);
   if (id === undefined || !text.ok) {
     const reason = text.ok ? fault('policy_failed', `no entrypoint ${entrypoint}`) : text.error;
     return { evaluation: { kind: 'failed', fault: reason, steps: 0 }, rules: [], outside: 0 };

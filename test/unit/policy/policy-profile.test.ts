@@ -87,7 +87,9 @@ test('an evaluation that fails in the middle of a rule leaves the next profile r
 test('an unknown entrypoint, an input that is none and bytes that are no module are refused', async () => {
   const { profile } = await opened();
   assert.equal(profile.profile('profiled/nothing', {}).evaluation.kind, 'failed');
-  assert.equal(profile.profile('profiled/decision', undefined).evaluation.kind, 'failed');
+  assert.equal(profile.profile('profiled/decision', 'text').evaluation.kind, 'failed');
+  const { evaluation } = profile.profile('profiled/decision', undefined);
+  assert.deepEqual(evaluation.kind === 'defined' && evaluation.value, false);
   const { policyWasm } = await compileRego({ source: SOURCE, entrypoints: ENTRYPOINTS });
   for (let length = 0; length < policyWasm.length; length += 997) {
     assert.equal(openProfile({ wasm: policyWasm.subarray(0, length), data: {} }, STILL_WORLD).ok, false);
