@@ -1,9 +1,11 @@
 import { fault } from '../model/faults.ts';
 import type { Fault } from '../model/faults.ts';
 import { BuiltinError } from './builtin.ts';
+import { goJson } from './builtins/go-json.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { sorted } from './term-order.ts';
 import { parseTerm } from './term-text.ts';
+import { arr, str } from './term.ts';
 import type { Term } from './term.ts';
 
 /** What an evaluation left in memory: a value, nothing, or something that is no answer. */
@@ -44,7 +46,7 @@ export function readAnswer(guest: GuestMemory, address: number): Answer {
 
 function parseValue(text: string): Answer {
   try {
-    return { kind: 'defined', value: parseJson(text) ?? plainValue(parseTerm(text)) };
+    return { kind: 'defined', value: parseJson(text) ?? plainValue(jsonTerm(parseTerm(text))) };
   } catch (problem) {
     const reason = problem instanceof RangeError || problem instanceof BuiltinError;
     return invalid(reason ? problem.message : 'the result is no value');
@@ -62,7 +64,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** As OPA writes values as JSON (`ast.JSON`): a set is an array in Rego's order, and a key that is no string is its own JSON. */
+/** The value of what `jsonTerm` gives. */
 function plainValue(term: Term): unknown {
   switch (term.kind) {
     case 'null':
@@ -70,11 +72,10 @@ function plainValue(term: Term): unknown {
     case 'number':
       return refuseInfinite('', Number(term.text));
     case 'array':
-      return term.items.map(plainValue);
     case 'set':
-      return sorted(term.items).map(plainValue);
+      return term.items.map(plainValue);
     case 'object':
-      return Object.fromEntries(term.entries.map(([key, value]) => [plainKey(key), plainValue(value)]));
+      return Object.fromEntries(term.entries.map(([key, value]) => [keyText(key), plainValue(value)]));
     case 'boolean':
     case 'string':
       return term.value;
@@ -83,9 +84,22 @@ function plainValue(term: Term): unknown {
   }
 }
 
-function plainKey(key: Term): string {
-  const plain = plainValue(key);
-  return typeof plain === 'string' ? plain : JSON.stringify(plain);
+/** As OPA writes values as JSON (`ast.JSON`): a set is an array in Rego's order, and a key that is no string is its own JSON text. */
+function jsonTerm(term: Term): Term {
+  switch (term.kind) {
+    case 'array':
+      return arr(term.items.map(jsonTerm));
+    case 'set':
+      return arr(sorted(term.items).map(jsonTerm));
+    case 'object':
+      return { kind: 'object', entries: term.entries.map(([key, value]) => [str(keyText(key)), jsonTerm(value)]) };
+    default:
+      return term;
+  }
+}
+
+function keyText(key: Term): string {
+  return key.kind === 'string' ? key.value : goJson(jsonTerm(key));
 }
 
 /** `1e999` is a number in Rego and would be Infinity here. */

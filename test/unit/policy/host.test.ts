@@ -242,7 +242,7 @@ test('nothing is remembered where time decides, or after a failure', async () =>
 test("a set in an answer is an array in Rego's order, and a key that is no string is its JSON, as OPA writes them", async () => {
   const rules = `d := {
 	"sets": [{"b", "a", 10, 9, 2.5, null, true, "é", "😀", "\\uffff", [1], {"k": 1}, {2, 1}}, set()],
-	"keys": {1: "n", [true]: {"x": {"z", "y"}}, {3, 2}: 0, "__proto__": 1},
+	"keys": {1: "n", [true]: {"x": {"z", "y"}}, {3, 2}: 0, "__proto__": 1, {"b": "<", "a": {"z", "y"}}: 4},
 }`;
   const answer = (await loadRules(rules)).query(ENTRYPOINT, {});
   assert.ok(answer.kind === 'defined');
@@ -251,7 +251,10 @@ test("a set in an answer is an array in Rego's order, and a key that is no strin
   assert.deepEqual(sets, [wanted, []]);
   const entries = Object.entries(keys).sort(([a], [b]) => (a < b ? -1 : 1));
   const plain = JSON.stringify(entries);
-  assert.equal(plain, '[["1","n"],["[2,3]",0],["[true]",{"x":["y","z"]}],["__proto__",1]]');
+  assert.equal(
+    plain,
+    '[["1","n"],["[2,3]",0],["[true]",{"x":["y","z"]}],["__proto__",1],["{\\"a\\":[\\"y\\",\\"z\\"],\\"b\\":\\"\\\\u003c\\"}",4]]',
+  );
 });
 
 test('numbers without a digit before the point, as Rego may write them, are numbers in answers and for built-ins', async () => {
