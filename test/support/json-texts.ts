@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 
 /** One character of a JSON string as it may stand in text: raw or escaped, in every way that readers differ about. */
-const character = fc.constantFrom(
-  ...['a', 'B', '0', ' ', '~', '\x7f', 'é', '\u07ff', '\u2027', '\u2028', '\u2029', '\uffff', '\ue000', '😀', '𐀀'],
-  ...['<', '>', '&', "'", '/', '\\/', '\\"', '\\\\', '\\b', '\\f', '\\n', '\\r', '\\t'],
-  ...['\\u0000', '\\u001f', '\\u007F', '\\u00e9', '\\u2028', '\\uFFFD', '\\u0041', '\\ud83d\\ude00', '\\uD800\\uDC00'],
-  ...['__proto__', 'constructor', '{', '}', '[', ']', ',', ':'],
-);
+const CHARACTERS: readonly (readonly string[])[] = [
+  ['a', 'B', '0', ' ', '~', '\x7f', 'é', '\u07ff', '\u2027', '\u2028', '\u2029', '\uffff', '\ue000', '😀', '𐀀'],
+  ['<', '>', '&', "'", '/', '\\/', '\\"', '\\\\', '\\b', '\\f', '\\n', '\\r', '\\t'],
+  ['\\u0000', '\\u001f', '\\u007F', '\\u00e9', '\\u2028', '\\uFFFD', '\\u0041', '\\ud83d\\ude00', '\\uD800\\uDC00'],
+  ['__proto__', 'constructor', '{', '}', '[', ']', ',', ':'],
+];
+const character = fc.constantFrom(...CHARACTERS.flat());
 const loneSurrogate = fc.constantFrom('\\ud800', '\\uDFFF', '\\ud83d', '\\ude00\\ud83d');
 
 function stringText(unit: fc.Arbitrary<string>): fc.Arbitrary<string> {
