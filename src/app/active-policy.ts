@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+
 import type { Config } from '../core/config/config.ts';
 import type { Clock, Random } from '../core/kernel/clock.ts';
 import { err, ok, type Result } from '../core/kernel/result.ts';
@@ -6,37 +8,42 @@ import { describeLoadProblem } from '../core/policy/load-problem.ts';
 import { loadJudgedPolicy } from '../core/policy/second-opinion.ts';
 import { loadDescriptors } from '../core/request/descriptors.ts';
 import type { ProtoDescriptors } from '../core/request/grpc-body.ts';
+import { newBundleState, type BundleState } from '../io/sources/bundle-state.ts';
 import type { Source } from '../io/sources/follower.ts';
-import { createPolicySource, type PolicyRevision } from '../io/sources/policy-source.ts';
+import type { CompileRego, PolicyRevision } from '../io/sources/policy-revision.ts';
+import { createPolicySource } from '../io/sources/policy-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
+import { readVerification } from '../io/sources/verification-keys.ts';
 import { createPolicyCompiler } from './policy-compiler.ts';
+import { followServedPolicy } from './served-policy.ts';
 
 /** What decides now: a policy revision, and the descriptors that came with it. Swapped as one. */
 export type ActivePolicy = { readonly policy: LoadedPolicy; readonly descriptors: ProtoDescriptors | undefined };
 
 /** The policy of the configuration, followed. */
-export type PolicyFollower = Source<ActivePolicy> & { stop(): void };
+export type PolicyFollower = Source<ActivePolicy> & {
+  /** Ends the compiler too. */
+  stop(): void;
+  /** True where a first policy that is no good yet is no reason not to start: a bundle server may give one at any time. */
+  readonly mayComeLater: boolean;
+  /** How its bundle does, for status reports. */
+  readonly bundle: BundleState;
+};
 
 type Hooks = {
   readonly clock: Clock;
   readonly random: Random;
   readonly onChange: (active: ActivePolicy) => void;
   readonly onProblem: (problems: Problems | undefined) => void;
+  readonly onWarning?: ((warning: string) => void) | undefined;
+  /** The state of the bundle changed. */
+  readonly onState?: (() => void) | undefined;
 };
 
 /** Follows `policy.bundle`: every revision is loaded into a new instance, judged against the reference evaluator, then swapped. */
 export function followPolicy(config: Config['policy'], hooks: Hooks): PolicyFollower {
-  if (config.bundle.kind !== 'path') throw new TypeError('configuration lets no policy.bundle pass that is not a path');
   const compiler = createPolicyCompiler(config.decision);
-  const source = createPolicySource<ActivePolicy>(
-    { bundle: config.bundle.path, protoDescriptors: config.protoDescriptors },
-    {
-      compile: compiler.compile,
-      activate: (revision) => activate(revision, config, hooks),
-      onChange: hooks.onChange,
-      onProblem: hooks.onProblem,
-    },
-  );
+  const { source, bundle } = sourceOf(config, hooks, compiler.compile);
   return {
     get current() {
       return source.current;
@@ -44,6 +51,10 @@ export function followPolicy(config: Config['policy'], hooks: Hooks): PolicyFoll
     get problem() {
       return source.problem;
     },
+    get bundle() {
+      return bundle();
+    },
+    mayComeLater: config.bundle.kind === 'http',
     start: () => source.start(),
     reload: () => source.reload(),
     stop: () => {
@@ -51,6 +62,42 @@ export function followPolicy(config: Config['policy'], hooks: Hooks): PolicyFoll
       void compiler.stop();
     },
   };
+}
+
+type Sourced = { readonly source: Source<ActivePolicy>; readonly bundle: () => BundleState };
+
+function sourceOf(config: Config['policy'], hooks: Hooks, compile: CompileRego): Sourced {
+  const { onWarning = ignore, onState = ignore, ...world } = hooks;
+  const parts = { ...world, compile, activate: (revision: PolicyRevision) => activate(revision, config, hooks) };
+  if (config.bundle.kind === 'http') {
+    const served = followServedPolicy<ActivePolicy>(config, config.bundle.url, { ...parts, onWarning, onState });
+    return { source: served, bundle: () => served.state };
+  }
+  const { path } = config.bundle;
+  const source = createPolicySource<ActivePolicy>(
+    {
+      bundle: path,
+      protoDescriptors: config.protoDescriptors,
+      verification: () => readVerification(config.verification),
+    },
+    parts,
+  );
+  return { source, bundle: () => localState(path, source) };
+}
+
+/** A folder or file tells less of itself than a server's bundle. */
+function localState(path: string, source: Source<ActivePolicy>): BundleState {
+  const [name = basename(path), bundle] = Object.entries(source.current?.policy.bundles ?? {})[0] ?? [];
+  const errors = source.problem;
+  return {
+    ...newBundleState(name),
+    activeRevision: bundle?.revision,
+    problem: errors && { message: errors[0] ?? '', errors, httpCode: undefined },
+  };
+}
+
+function ignore(): void {
+  // Nobody asked.
 }
 
 async function activate(

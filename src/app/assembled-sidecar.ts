@@ -9,7 +9,9 @@ import { DEFAULT_JOURNAL } from '../io/journal/settings.ts';
 import type { Source } from '../io/sources/follower.ts';
 import { createIdentitySource, type IdentitySnapshot } from '../io/sources/identity-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
+import type { StatusReporter } from '../io/control/status-reporter.ts';
 import { followPolicy, type ActivePolicy, type PolicyFollower } from './active-policy.ts';
+import { receiversOf, statusReporterOf } from './control-plane.ts';
 import { InboundPort, type SharedDeps } from './inbound.ts';
 import type { Figures } from '../io/telemetry/figures.ts';
 import type { SidecarObserver } from './observer.ts';
@@ -48,6 +50,7 @@ export class Sidecar {
   readonly #identity: Source<IdentitySnapshot>;
   readonly #policy: PolicyFollower;
   readonly #verdicts: VerdictCache;
+  readonly #status: StatusReporter | undefined;
   #ports: readonly InboundPort[] = [];
   #draining = false;
 
@@ -57,7 +60,12 @@ export class Sidecar {
     const { records, bytes, wait, whenFull } = config.journalQueue;
     this.#journal = createJournal(
       { ...DEFAULT_JOURNAL, sinks: config.journal, queueRecords: records, queueBytes: bytes, waitMs: wait, whenFull },
-      { clock: systemClock, log: observer.log },
+      {
+        clock: systemClock,
+        log: observer.log,
+        random: createRandom(),
+        receiver: receiversOf(config.journal, systemClock),
+      },
     );
     this.#verdicts = createVerdictCache(REMEMBERED_PEERS, {
       purpose: 'client',
@@ -73,22 +81,39 @@ export class Sidecar {
       random: createRandom(),
       onChange: (active) => this.#onPolicy(active),
       onProblem: (problems) => this.#observer.source('policy', problems),
+      onWarning: (warning) => this.#observer.log.warn({ source: 'policy' }, warning),
+      onState: () => this.#status?.changed(),
     });
+    this.#status = statusReporterOf(
+      config.status,
+      {
+        labels: observer.labels,
+        bundle: () => this.#policy.bundle,
+        sinks: () => this.#journal.depth().sinks,
+      },
+      { random: createRandom(), log: observer.log },
+    );
   }
 
   /** Starts everything, or nothing and rejects with `StartFault`. Resolves with the address of each listener, in the order of `inbound`. */
   async start(): Promise<readonly Endpoint[]> {
     await this.#startJournal();
+    this.#status?.start();
     await Promise.all([this.#identity.start(), this.#policy.start()]);
     const identity = this.#identity.current;
     const problems = [...(this.#identity.problem ?? []), ...(this.#policy.problem ?? [])];
-    if (identity === undefined || this.#policy.current === undefined) return this.#giveUp(problems, 'input');
+    if (identity === undefined || !this.#hasPolicySoon()) return this.#giveUp(problems, 'input');
     const shared = this.#shared();
     this.#ports = this.#config.inbound.map((inbound) => new InboundPort(inbound, identity, shared));
     const bound = await Promise.allSettled(this.#ports.map((port) => port.start()));
     const failed = bound.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
     if (failed.length > 0) return this.#giveUp(failed, 'outside');
     return bound.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  }
+
+  /** Without a policy everything is refused; that is worth starting for where a bundle server may give one. */
+  #hasPolicySoon(): boolean {
+    return this.#policy.current !== undefined || this.#policy.mayComeLater;
   }
 
   /** Reads certificates, trust, revocation lists and policy again, and opens renamed journal files anew (SIGHUP). */
@@ -104,6 +129,7 @@ export class Sidecar {
     const started = systemClock.monotonicMs();
     this.#identity.stop();
     this.#policy.stop();
+    await this.#status?.stop();
     await Promise.all(this.#ports.map((port) => port.stop(graceMs)));
     const left = Math.max(JOURNAL_GRACE_MS, graceMs - (systemClock.monotonicMs() - started));
     return this.#journal.stop(left);
@@ -115,7 +141,7 @@ export class Sidecar {
     const silent = this.#ports.filter((_, index) => reachable[index] !== true).map((port) => port.name);
     const draining = this.#draining ? 'draining' : undefined;
     return {
-      policy: readiness(draining ?? (this.#policy.current === undefined ? 'no revision is active' : undefined)),
+      policy: readiness(draining ?? this.#policyObstacle()),
       identity: readiness(draining ?? this.#identityObstacle()),
       journal: readiness(draining ?? this.#journalObstacle()),
       upstream: readiness(draining ?? (silent.length > 0 ? `no agent answers behind ${silent.join(', ')}` : undefined)),
@@ -190,11 +216,18 @@ export class Sidecar {
   }
 
   #onPolicy({ policy }: ActivePolicy): void {
+    this.#status?.changed();
     const { bundles, entrypoint, digest, reads } = policy;
     this.#observer.log.info({ bundles, entrypoint, digest, reads }, 'policy revision active');
     this.#observer.policyChanged(bundles);
     this.#observer.sourceChanged('policy');
     for (const port of this.#ports) port.gate.rejudge();
+  }
+
+  #policyObstacle(): string | undefined {
+    if (this.#policy.current !== undefined) return undefined;
+    const why = this.#policy.problem?.[0];
+    return why === undefined ? 'no revision is active' : `no revision is active: ${why}`;
   }
 
   #journalObstacle(): string | undefined {

@@ -1,5 +1,5 @@
 import { err, ok } from '../core/kernel/result.ts';
-import type { CompileRego } from '../io/sources/policy-source.ts';
+import type { CompileRego } from '../io/sources/policy-revision.ts';
 
 /** Entrypoints that the journal asks for where a policy has them (OPA, "Decision Logs": masking and dropping). */
 const LOG_ENTRYPOINTS: readonly string[] = ['system/log/mask', 'system/log/drop'];

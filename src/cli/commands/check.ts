@@ -49,7 +49,7 @@ function ignore(): void {}
 async function follow(config: Config): Promise<Findings> {
   const identity = createIdentitySource(config.identity, { clock: systemClock });
   const world = { clock: systemClock, random: createRandom() };
-  const policy = followPolicy(config.policy, { ...world, onChange: ignore, onProblem: ignore });
+  const policy = followPolicy(withoutTraces(config.policy), { ...world, onChange: ignore, onProblem: ignore });
   try {
     await Promise.all([identity.start(), policy.start()]);
     const { own, warnings = [] } = identity.current ?? {};
@@ -66,6 +66,11 @@ async function follow(config: Config): Promise<Findings> {
     identity.stop();
     policy.stop();
   }
+}
+
+/** Checking keeps nothing: the folder of the last good bundle belongs to the process that runs. */
+function withoutTraces(policy: Config['policy']): Config['policy'] {
+  return { ...policy, bundleServer: { ...policy.bundleServer, persist: undefined } };
 }
 
 function print(file: string, findings: Findings, terminal: Terminal): void {

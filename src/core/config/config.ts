@@ -1,15 +1,14 @@
 import { err, ok } from '../kernel/result.ts';
 import { crossChecks } from './cross-checks.ts';
-import { formatPath } from './mistake.ts';
+import { formatPath, isSecret } from './mistake.ts';
 import { schemaFindings } from './schema-findings.ts';
 import { configSchema } from './schema.ts';
 import { readTree } from './tree.ts';
 
 import type * as z from 'zod';
 import type { Result } from '../kernel/result.ts';
-import type { Finding } from './cross-checks.ts';
 import type { Environment } from './expansion.ts';
-import type { ConfigMistake, ConfigPath } from './mistake.ts';
+import type { ConfigMistake, ConfigPath, Finding } from './mistake.ts';
 import type { ConfigTree } from './tree.ts';
 
 type Frozen<T> = T extends (infer Item)[]
@@ -88,6 +87,7 @@ function nearestPlace(path: ConfigPath, tree: ConfigTree): { readonly line: numb
 function describe(path: ConfigPath, tree: ConfigTree): string {
   const place = tree.places.get(formatPath(path));
   if (place?.written !== undefined) return place.written;
+  if (place !== undefined && isSecret(path)) return 'a text that is not shown';
   let value: unknown = tree.value;
   for (const part of path) value = isTree(value) && Object.hasOwn(value, part) ? value[part] : undefined;
   if (value === undefined || value === null) return 'nothing';

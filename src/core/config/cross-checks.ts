@@ -1,16 +1,9 @@
 import { isLoopback, parseListen, parseUpstream, staysOnThisMachine } from './addresses.ts';
-import { parseBundleLocation, parseJournalTarget } from './targets.ts';
+import { managementFindings } from './management-checks.ts';
+import { at, isEmptyMap, isTrue, items, parsed } from './raw-values.ts';
 
 import type { ListenAddress } from './addresses.ts';
-import type { ConfigPath } from './mistake.ts';
-
-/** A mistake before its place is known. `found` is left to the text that stands at `path` where undefined. */
-export type Finding = {
-  readonly path: ConfigPath;
-  readonly expected: string;
-  readonly found?: string;
-  readonly hint?: string;
-};
+import type { ConfigPath, Finding } from './mistake.ts';
 
 /**
  * What no single key shows. Works on the values as they were read, whatever else is wrong with them, so that these mistakes are
@@ -22,6 +15,7 @@ export function crossChecks(root: unknown): readonly Finding[] {
     ...items(at(root, 'inbound')).flatMap((entry, index) => upstreamFindings(entry, index)),
     ...listenFindings(root),
     ...adminFindings(at(root, 'admin')),
+    ...managementFindings(root),
     ...notYetFindings(root),
   ];
 }
@@ -105,37 +99,5 @@ function notYetFindings(root: unknown): Finding[] {
     const hint = "the agent's own calls are not available in this version";
     findings.push({ path: ['outbound'], expected: 'no listeners', found: 'a list', hint });
   }
-  if (parsed(at(at(root, 'policy'), 'bundle'), parseBundleLocation)?.kind === 'http') {
-    const hint = 'bundle servers are not available in this version';
-    findings.push({ path: ['policy', 'bundle'], expected: 'the path of a folder or a .tar.gz file', hint });
-  }
-  for (const [index, entry] of items(at(root, 'journal')).entries()) {
-    const inner = typeof entry === 'string' ? entry : at(entry, 'to');
-    if (parsed(inner, parseJournalTarget)?.kind === 'http') {
-      const hint = 'decision-log receivers are not available in this version';
-      findings.push({ path: ['journal', index], expected: 'stdout or file:PATH', hint });
-    }
-  }
   return findings;
-}
-
-function at(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-  return (value as Record<string, unknown>)[key];
-}
-
-function items(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function parsed<T>(value: unknown, parse: (text: string) => T | undefined): T | undefined {
-  return typeof value === 'string' ? parse(value) : undefined;
-}
-
-function isTrue(value: unknown): boolean {
-  return value === true || value === 'true';
-}
-
-function isEmptyMap(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }

@@ -16,6 +16,14 @@ export type ConfigMistake = {
   readonly hint?: string;
 };
 
+/** A mistake before its place is known. `found` is left to the text that stands at `path` where undefined. */
+export type Finding = {
+  readonly path: ConfigPath;
+  readonly expected: string;
+  readonly found?: string;
+  readonly hint?: string;
+};
+
 /** Path as text: `a.b[0]`, keys that are no plain words in brackets and quotes: `trustBundles["example.org"]`. */
 export function formatPath(path: ConfigPath): string {
   let text = '';
@@ -25,6 +33,11 @@ export function formatPath(path: ConfigPath): string {
     else text += `[${JSON.stringify(part)}]`;
   }
   return text;
+}
+
+/** True where a secret may stand: it is shown nowhere, however wrong it is. */
+export function isSecret(path: ConfigPath): boolean {
+  return path.at(-1) === 'token' || path.at(-1) === 'secret';
 }
 
 /** One line for people: `FILE:LINE:COLUMN: PATH: expected …, found … (hint)`. */

@@ -27,6 +27,7 @@ export function referenceRows(): readonly ReferenceRow[] {
 }
 
 function below(schema: JsonSchema, prefix: string): readonly ReferenceRow[] {
+  const forms = (schema.anyOf ?? []).flatMap((form) => below(form, prefix));
   const own = Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`;
     return [row(path, inner, schema.required?.includes(key) ?? false), ...below(inner, path)];
@@ -34,7 +35,7 @@ function below(schema: JsonSchema, prefix: string): readonly ReferenceRow[] {
   const item = schema.items === undefined ? [] : below(schema.items, `${prefix}[]`);
   const value =
     typeof schema.additionalProperties === 'object' ? below(schema.additionalProperties, `${prefix}.NAME`) : [];
-  return [...own, ...item, ...value];
+  return [...own, ...forms, ...item, ...value];
 }
 
 function row(path: string, schema: JsonSchema, required: boolean): ReferenceRow {

@@ -2,8 +2,7 @@ import { configJsonSchema } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 
 import type { JsonSchema } from './json-schema.ts';
-import type { Finding } from './cross-checks.ts';
-import type { ConfigPath } from './mistake.ts';
+import type { ConfigPath, Finding } from './mistake.ts';
 import type { core } from 'zod';
 
 /** What the schema found wrong, in our words. */

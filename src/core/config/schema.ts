@@ -3,9 +3,8 @@ import * as z from 'zod';
 import { parseListen, parseUpstream } from './addresses.ts';
 import { count, duration, flag, list, mapOf, oneOf, path, section, size, text } from './fields.ts';
 import { limitsSection } from './limits-section.ts';
-import { parseBundleLocation, parseJournalTarget } from './targets.ts';
-
-import type { JournalTarget } from './targets.ts';
+import { bundleServerSection, journalSection, statusSection, verificationSection } from './management-section.ts';
+import { parseBundleLocation } from './targets.ts';
 
 /** SPIFFE-ID 2.1: lower-case letters, digits, dots, dashes and underscores, at most 255 bytes. */
 const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
@@ -118,8 +117,16 @@ const outbound = section({
 
 const policy = section({
   bundle: text('the path of a folder or a .tar.gz file, or an http(s):// URL', parseBundleLocation).describe(
-    'Folder with Rego and data or with `policy.wasm`, or a bundle in a `.tar.gz` file. Followed when it changes. URLs are not available in this version.',
+    'Folder with Rego and data or with `policy.wasm`, or a bundle in a `.tar.gz` file. Followed when it changes. A URL: asked again and again as `bundleServer` says.',
   ),
+  bundleServer: bundleServerSection
+    .prefault({})
+    .describe('How the bundle server is asked; only with a `bundle` that is a URL.'),
+  verification: verificationSection
+    .optional()
+    .describe(
+      'Keys of signed bundles. With it a bundle without a valid signature is refused, and without it a signed one.',
+    ),
   decision: matching('an entrypoint such as sallyport/authz/decision', ENTRYPOINT)
     .prefault('sallyport/authz/decision')
     .describe('The rule that is asked. `envoy/authz/allow` runs an OPA-Envoy policy unchanged.'),
@@ -136,19 +143,6 @@ const policy = section({
     .optional()
     .describe('Descriptor set (`protoc --descriptor_set_out --include_imports`) that lets policy read gRPC messages.'),
 });
-
-const JOURNAL_ENTRY = 'stdout, file:PATH, or the http(s):// URL of a decision-log receiver';
-const journalTarget = () => text(JOURNAL_ENTRY, parseJournalTarget, /^(stdout|file:.+|https?:\/\/.+)$/);
-
-const journal = list(
-  'places to write decision records to',
-  z.union([journalTarget(), section({ to: journalTarget() }).transform(({ to }): JournalTarget => to)], {
-    error: JOURNAL_ENTRY,
-  }),
-  1,
-)
-  .prefault(['stdout'])
-  .describe('Where decision records go, each as text or as `{to: …}`. URLs are not available in this version.');
 
 const journalQueue = section({
   records: count(16, 1_000_000).prefault(10_000).describe('Records that may wait to be written.'),
@@ -173,8 +167,11 @@ export const configSchema = section({
     .prefault([])
     .describe("Listeners for the agent's own calls. Not available in this version."),
   policy: policy.describe('What decides.'),
-  journal,
+  journal: journalSection,
   journalQueue: journalQueue.prefault({}).describe('The bounded queue before the journal.'),
+  status: statusSection
+    .optional()
+    .describe('Where the state of this sidecar is reported to; nowhere without this key.'),
   labels: mapOf('a name', /^[A-Za-z0-9_./-]{1,128}$/, z.string({ error: 'text' }))
     .prefault({})
     .describe('Fixed labels of every decision record, beside `id` and `version`.'),

@@ -5,11 +5,15 @@ import { readSeal, sealLine, type SealedLine } from './chain.ts';
  * - `lost`: `records` records could not be queued and are in no sink.
  * - `joined`: the file already held another chain when this process, or this file's turn, began.
  * - `torn`: the line (or lines) before this one was cut short, by a crash or a failing disk; nothing vouches for it.
+ * - `shortened`: the record before this one was too large for this sink and stands without what `erased` names, under a hash of its own.
+ * - `withheld`: the record of that decision stood here and was too large for this sink, `bytes` long; other sinks may have it.
  */
 export type Notice =
   | { readonly kind: 'lost'; readonly records: number }
   | { readonly kind: 'joined' }
-  | { readonly kind: 'torn' };
+  | { readonly kind: 'torn' }
+  | { readonly kind: 'shortened'; readonly decision_id: string; readonly erased: readonly string[] }
+  | { readonly kind: 'withheld'; readonly decision_id: string; readonly bytes: number };
 
 /** Where a notice stands: `prev` is the hash of the last sound line before it, `next` the `prev` of the line after it. */
 export type Seam = { readonly prev: string; readonly next: string };
@@ -45,9 +49,16 @@ export function nextPrev(line: Uint8Array): string | undefined {
 }
 
 function knownNotice(value: unknown): Notice | undefined {
-  const notice = value as { kind?: unknown; records?: unknown } | null | undefined;
-  if (notice?.kind === 'joined' || notice?.kind === 'torn') return { kind: notice.kind };
-  if (notice?.kind === 'lost' && typeof notice.records === 'number') return { kind: 'lost', records: notice.records };
+  const notice = value as
+    | Partial<Record<'kind' | 'records' | 'decision_id' | 'erased' | 'bytes', unknown>>
+    | null
+    | undefined;
+  const { kind, records, decision_id, erased, bytes } = notice ?? {};
+  if (kind === 'joined' || kind === 'torn') return { kind };
+  if (kind === 'lost' && typeof records === 'number') return { kind, records };
+  if (typeof decision_id !== 'string') return undefined;
+  if (kind === 'withheld' && typeof bytes === 'number') return { kind, decision_id, bytes };
+  if (kind === 'shortened' && Array.isArray(erased)) return { kind, decision_id, erased: erased.map(String) };
   return undefined;
 }
 

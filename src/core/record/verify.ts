@@ -14,7 +14,7 @@ export type SoundChain = {
   readonly kind: 'sound';
   readonly lines: number;
   readonly records: number;
-  /** Records that `lost` notices declare missing. */
+  /** Records that `lost` and `withheld` notices declare missing. */
   readonly lost: number;
   /** Seams at which one chain was continued by another within a file. */
   readonly joined: number;
@@ -113,6 +113,7 @@ class Verifier implements ChainVerifier {
     this.#suspect = undefined;
     if (notice === undefined) this.#counts.records += 1;
     else if (notice.kind === 'lost') this.#counts.lost += notice.records;
+    else if (notice.kind === 'withheld') this.#counts.lost += 1;
     else if (notice.kind === 'joined') this.#counts.joined += 1;
   }
 

@@ -1,13 +1,14 @@
 import type { JournalPort } from '../../core/gate/ports.ts';
-import type { Clock } from '../../core/kernel/clock.ts';
+import type { Clock, Random } from '../../core/kernel/clock.ts';
 import { hashOf, prevOf } from '../../core/record/chain.ts';
 import { noticeLine } from '../../core/record/notice.ts';
 import type { OpenDevice } from './device.ts';
 import { fileOpener } from './file-device.ts';
 import { Room, type Load } from './room.ts';
-import type { JournalLog, JournalSettings, SinkTarget, Timer } from './settings.ts';
-import { Sink, type SinkState } from './sink.ts';
+import type { JournalLog, JournalSettings, Receiver, ReceiverSink, SinkTarget, Timer } from './settings.ts';
+import { Sink, type JournalSink, type SinkState } from './sink.ts';
 import { openStdout } from './stdout-device.ts';
+import { UploadSink } from './upload-sink.ts';
 import { Waiters } from './waiters.ts';
 
 export type JournalDeps = {
@@ -16,8 +17,14 @@ export type JournalDeps = {
   /** Default: the system's. */
   readonly timer?: Timer | undefined;
   /** How a sink's device is opened; default: stdout and files as they are. */
-  readonly open?: ((target: SinkTarget) => OpenDevice) | undefined;
+  readonly open?: ((target: PlainTarget) => OpenDevice) | undefined;
+  /** Who posts to a receiver; needed where a sink is one. */
+  readonly receiver?: ((target: ReceiverSink) => Receiver) | undefined;
+  /** For pauses that differ from process to process. Default: none of them does. */
+  readonly random?: Random | undefined;
 };
+
+type PlainTarget = Exclude<SinkTarget, ReceiverSink>;
 
 /** For metrics and health. */
 export type JournalDepth = {
@@ -66,7 +73,7 @@ class QueuedJournal implements Journal {
   readonly #clock: Clock;
   readonly #timer: Timer;
   readonly #log: JournalLog;
-  readonly #sinks: readonly Sink[];
+  readonly #sinks: readonly JournalSink[];
   readonly #room: Room;
   readonly #waiters: Waiters;
   #chainStart: string | undefined;
@@ -89,9 +96,7 @@ class QueuedJournal implements Journal {
     this.#clock = deps.clock;
     this.#timer = deps.timer ?? systemTimer;
     this.#log = deps.log;
-    const open = deps.open ?? openTarget;
-    const sinkDeps = { timer: this.#timer, log: deps.log, wallMs: () => deps.clock.wallMs() };
-    this.#sinks = settings.sinks.map((target) => new Sink(sinkName(target), open(target), sinkDeps));
+    this.#sinks = settings.sinks.map((target) => createSink(target, settings, { ...deps, timer: this.#timer }));
     this.#room = new Room(settings);
     this.#waiters = new Waiters(settings.waitMs, settings.queueRecords, this.#timer, () => deps.clock.monotonicMs());
   }
@@ -164,6 +169,7 @@ class QueuedJournal implements Journal {
     this.#waiters.dismiss();
     this.#declareGap();
     this.#flush();
+    for (const sink of this.#sinks) sink.hurry();
     await this.#emptyOr(graceMs);
     this.#state = 'closed';
     this.#cancelFlush?.();
@@ -298,17 +304,41 @@ function systemTimer(ms: number, action: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-function openTarget(target: SinkTarget): OpenDevice {
+/** A receiver's upload is full, too, when this part of the queue waits for it: it must not wait for more while requests wait for room. */
+const FULL_PART = 4;
+
+function createSink(
+  target: SinkTarget,
+  settings: JournalSettings,
+  deps: JournalDeps & { readonly timer: Timer },
+): JournalSink {
+  const { timer, log, clock, random = NOT_RANDOM } = deps;
+  const name = sinkName(target);
+  const wallMs = (): number => clock.wallMs();
+  if (target.kind !== 'http') return new Sink(name, (deps.open ?? openTarget)(target), { timer, log, wallMs });
+  if (deps.receiver === undefined) throw new TypeError('a decision-log receiver needs somebody who posts');
+  const { maxBytes, minDelay, maxDelay } = target;
+  const full = { records: settings.queueRecords / FULL_PART, bytes: settings.queueBytes / FULL_PART };
+  const pace = { maxBytes, minDelayMs: minDelay, maxDelayMs: maxDelay, full };
+  return new UploadSink(name, deps.receiver(target), pace, { timer, log, wallMs, random });
+}
+
+const NOT_RANDOM: Random = (length) => new Uint8Array(length).fill(0x80);
+
+function openTarget(target: PlainTarget): OpenDevice {
   return target.kind === 'file' ? fileOpener(target.path) : openStdout;
 }
 
+/** For people and metrics; the query of a URL can hold a secret. */
 function sinkName(target: SinkTarget): string {
-  return target.kind === 'file' ? `file:${target.path}` : target.kind;
+  if (target.kind === 'file') return `file:${target.path}`;
+  if (target.kind === 'stdout') return target.kind;
+  const { origin, pathname } = new URL(target.url);
+  return `${origin}${pathname}`;
 }
 
 function checkTargets(targets: readonly SinkTarget[]): void {
   const names = targets.map(sinkName);
   if (names.length === 0) throw new TypeError('the journal needs a sink');
-  if (names.includes('http')) throw new TypeError('decision-log receivers are not available in this version');
   if (new Set(names).size < names.length) throw new TypeError('the journal has a sink twice');
 }

@@ -1,6 +1,6 @@
 /** Where decision records go, how many may wait, and what happens when no more can. */
 export type JournalSettings = {
-  /** At least one; every sink gets the same lines in the same order. `http` receivers are refused: not available in this version. */
+  /** At least one; every sink gets the same lines in the same order, a receiver once or more each. */
   readonly sinks: readonly SinkTarget[];
   /** Records that may be queued or promised room: also the bound on requests that are open at the same time. Default 10 000. */
   readonly queueRecords: number;
@@ -14,10 +14,37 @@ export type JournalSettings = {
   readonly lingerMs: number;
 };
 
-export type SinkTarget =
-  | { readonly kind: 'stdout' }
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'http'; readonly url: string };
+export type SinkTarget = { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string } | ReceiverSink;
+
+/** A decision-log receiver (OPA documentation, "Decision Log Service API"). Durations in milliseconds. */
+export type ReceiverSink = {
+  readonly kind: 'http';
+  readonly url: string;
+  /** Most bytes of one upload, compressed. */
+  readonly maxBytes: number;
+  /** A random pause in this range gathers lines, unless an upload is full before. */
+  readonly minDelay: number;
+  readonly maxDelay: number;
+};
+
+/** What one upload came to. `too_large`: the receiver takes no request of that size. */
+export type UploadOutcome =
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'too_large' }
+  | {
+      readonly kind: 'failed';
+      readonly code: string;
+      readonly detail: string;
+      /** What the receiver asked for, milliseconds. */
+      readonly retryAfterMs: number | undefined;
+    };
+
+/** Posts to one receiver. */
+export interface Receiver {
+  /** Posts one JSON array, compressed with gzip. One call at a time; never throws. */
+  upload(body: Uint8Array): Promise<UploadOutcome>;
+  stop(): Promise<void>;
+}
 
 export const DEFAULT_JOURNAL: Omit<JournalSettings, 'sinks'> = Object.freeze({
   queueRecords: 10_000,

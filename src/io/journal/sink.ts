@@ -10,6 +10,21 @@ export type Chunk = {
   readonly written: () => void;
 };
 
+/** One place that gets every line, in order. */
+export interface JournalSink {
+  readonly name: string;
+  readonly state: SinkState;
+  /** Begins. Gives how what is already there ends, or the error. */
+  start(done: (error: DeviceError | undefined, tail: Tail | undefined) => void): void;
+  push(chunk: Chunk): void;
+  /** Goes on in a new file, where it is one. Calls back once, with whether that worked. */
+  reopen(done: (opened: boolean) => void): void;
+  /** The process ends: what is queued goes out without waiting for more. */
+  hurry(): void;
+  /** Ends; what is queued stays unwritten. Calls back once. */
+  close(done: () => void): void;
+}
+
 /** How a sink does, for health and metrics. */
 export type SinkState = { readonly name: string; readonly ok: boolean; readonly detail: string };
 
@@ -36,7 +51,7 @@ type Batch = {
  * Writes chunks to one device, in order, once each, one write at a time. A device that fails is tried again until it works: nothing that was
  * taken is given up but by `close`. States: `closed`, `idle`, `busy` (a call of the device is under way), `failing` (a retry is set).
  */
-export class Sink {
+export class Sink implements JournalSink {
   readonly name: string;
   readonly #open: OpenDevice;
   readonly #deps: SinkDeps;
@@ -91,6 +106,10 @@ export class Sink {
     this.#reopen.push(done);
     if (this.#state !== 'failing') this.#pump();
     else this.#retryNow();
+  }
+
+  hurry(): void {
+    // Nothing is held back here.
   }
 
   /** Gives the device back as soon as it is free. What is queued stays unwritten. Calls back once. */

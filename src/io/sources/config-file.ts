@@ -28,8 +28,7 @@ export async function readConfigFile(path: string, env: Environment): Promise<Re
 /** The configuration with every path of a file or folder counted from `folder`. Sockets are absolute already. */
 export function withAbsolutePaths(config: Config, folder: string): Config {
   const absolute = (path: string): string => resolve(folder, path);
-  const { identity, policy } = config;
-  const { bundle, protoDescriptors } = policy;
+  const { identity, journal, status } = config;
   return Object.freeze({
     ...config,
     identity: Object.freeze({
@@ -39,19 +38,49 @@ export function withAbsolutePaths(config: Config, folder: string): Config {
       trustBundles: Object.freeze(mapValues(identity.trustBundles, absolute)),
       revocationLists: Object.freeze(identity.revocationLists.map(absolute)),
     }),
-    policy: Object.freeze({
-      ...policy,
-      bundle: bundle.kind === 'path' ? Object.freeze({ ...bundle, path: absolute(bundle.path) }) : bundle,
-      ...(protoDescriptors === undefined ? {} : { protoDescriptors: absolute(protoDescriptors) }),
-    }),
-    journal: Object.freeze(
-      config.journal.map((target) =>
-        target.kind === 'file' ? Object.freeze({ ...target, path: absolute(target.path) }) : target,
-      ),
-    ),
+    policy: absolutePolicy(config.policy, absolute),
+    journal: Object.freeze(journal.map((target) => absoluteTarget(target, absolute))),
+    ...(status === undefined ? {} : { status: absoluteAt(status, ACCESS_PATHS, absolute) }),
   });
 }
 
-function mapValues(map: Readonly<Record<string, string>>, change: (value: string) => string): Record<string, string> {
+type Absolute = (path: string) => string;
+
+/** The files that say how a server is reached (`ServerAccess`). */
+const ACCESS_PATHS = ['tokenFile', 'trustBundle', 'certificate', 'privateKey'] as const;
+
+function absolutePolicy(policy: Config['policy'], absolute: Absolute): Config['policy'] {
+  const { bundle, bundleServer, verification } = policy;
+  return Object.freeze({
+    ...absoluteAt(policy, ['protoDescriptors'], absolute),
+    bundle: bundle.kind === 'path' ? absoluteAt(bundle, ['path'], absolute) : bundle,
+    bundleServer: absoluteAt(bundleServer, [...ACCESS_PATHS, 'persist'], absolute),
+    ...(verification === undefined
+      ? {}
+      : {
+          verification: Object.freeze({
+            ...verification,
+            keys: Object.freeze(mapValues(verification.keys, (key) => absoluteAt(key, ['file'], absolute))),
+          }),
+        }),
+  });
+}
+
+function absoluteTarget(target: Config['journal'][number], absolute: Absolute): Config['journal'][number] {
+  if (target.kind === 'stdout') return target;
+  return target.kind === 'file' ? absoluteAt(target, ['path'], absolute) : absoluteAt(target, ACCESS_PATHS, absolute);
+}
+
+/** A frozen copy with these members made absolute, where they are there. */
+function absoluteAt<T extends object>(value: T, keys: readonly (keyof T)[], absolute: Absolute): T {
+  const copy = { ...value };
+  for (const key of keys) {
+    const path = copy[key];
+    if (typeof path === 'string') copy[key] = absolute(path) as T[typeof key];
+  }
+  return Object.freeze(copy);
+}
+
+function mapValues<T>(map: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
   return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value)]));
 }

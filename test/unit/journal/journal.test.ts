@@ -325,7 +325,9 @@ test('settings that cannot be served are refused', () => {
   const create = (sinks: JournalSettings['sinks']) => () =>
     createJournal({ ...DEFAULT_JOURNAL, sinks }, { clock, log });
   assert.throws(create([]), /needs a sink/);
-  assert.throws(create([{ kind: 'http', url: 'https://logs.test/' }]), /not available in this version/);
+  const receiver = { kind: 'http', url: 'https://logs.test/?a', maxBytes: 1, minDelay: 1, maxDelay: 1 } as const;
+  assert.throws(create([receiver]), /needs somebody who posts/);
+  assert.throws(create([receiver, { ...receiver, url: 'https://logs.test/?b' }]), /twice/);
   assert.throws(create([{ kind: 'stdout' }, { kind: 'stdout' }]), /twice/);
 });
 

@@ -10,7 +10,7 @@ import { replaceFile, tempFolder, writeFiles } from '../../support/temp-folder.t
 
 import type { TestContext } from 'node:test';
 import type { Source } from '../../../src/io/sources/follower.ts';
-import type { CompileRego, PolicyRevision } from '../../../src/io/sources/policy-source.ts';
+import type { CompileRego, PolicyRevision } from '../../../src/io/sources/policy-revision.ts';
 
 const WASM = Buffer.from('\0asm\x01\0\0\0', 'latin1');
 

@@ -14,7 +14,7 @@ import { systemClock } from '../../support/system-clock.ts';
 import { replaceFile, tempFolder, writeFiles } from '../../support/temp-folder.ts';
 
 import type { IdentitySnapshot } from '../../../src/io/sources/identity-source.ts';
-import type { PolicyRevision } from '../../../src/io/sources/policy-source.ts';
+import type { PolicyRevision } from '../../../src/io/sources/policy-revision.ts';
 
 const authority = createAuthority();
 const stranger = createAuthority();

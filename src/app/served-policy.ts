@@ -1,0 +1,77 @@
+import type { Config } from '../core/config/config.ts';
+import type { ServerAccess } from '../core/config/targets.ts';
+import { DEFAULT_BUNDLE_LIMITS } from '../core/bundle/limits.ts';
+import type { Clock, Random } from '../core/kernel/clock.ts';
+import { err, ok, type Result } from '../core/kernel/result.ts';
+import type { BundleState } from '../io/sources/bundle-state.ts';
+import {
+  bundleName,
+  createBundleServerSource,
+  type BundleServer,
+  type BundleServerSource,
+} from '../io/sources/bundle-server-source.ts';
+import { createLastGoodStore } from '../io/sources/last-good-copy.ts';
+import { createArchiveJudge } from '../io/sources/judge-archive.ts';
+import type { CompileRego, PolicyRevision } from '../io/sources/policy-revision.ts';
+import type { Problems } from '../io/sources/problem.ts';
+import { readBounded } from '../io/sources/read-file.ts';
+import { systemTimer } from '../io/sources/timer.ts';
+import { readVerification } from '../io/sources/verification-keys.ts';
+
+/** What a policy from a server needs beside its configuration. */
+export type ServedPolicyParts<T> = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly compile: CompileRego;
+  readonly activate: (revision: PolicyRevision) => Promise<Result<T, Problems>>;
+  readonly onChange: (value: T) => void;
+  readonly onProblem: (problems: Problems | undefined) => void;
+  readonly onWarning: (warning: string) => void;
+  readonly onState: (state: BundleState) => void;
+};
+
+const MAX_DESCRIPTORS = 16 * 1_024 * 1_024;
+
+/** The policy of a bundle server: the client of the management API, the source that follows it and the last good copy, joined. */
+export function followServedPolicy<T>(
+  config: Config['policy'],
+  url: string,
+  parts: ServedPolicyParts<T>,
+): BundleServerSource<T> {
+  const { minDelay, maxDelay, longPolling, persist, ...access } = config.bundleServer;
+  const { origin, pathname } = new URL(url);
+  const pace = { minDelayMs: minDelay, maxDelayMs: maxDelay, longPollingMs: longPolling };
+  return createBundleServerSource<T>({ name: bundleName(url), where: `${origin}${pathname}` }, pace, {
+    ...parts,
+    server: lazyServer({ ...access, url }, parts.clock),
+    judge: createArchiveJudge(() => readVerification(config.verification)),
+    store: persist === undefined ? undefined : createLastGoodStore(persist, url),
+    descriptors: () => readDescriptors(config.protoDescriptors),
+    timer: systemTimer,
+  });
+}
+
+/** The HTTP client is loaded when it is first used: `check` of a configuration with a folder does without. */
+function lazyServer(settings: ServerAccess & { readonly url: string }, clock: Clock): BundleServer {
+  let started: Promise<BundleServer> | undefined;
+  const start = async (): Promise<BundleServer> => {
+    const { createBundleServer } = await import('../io/control/bundle-server.ts');
+    const deps = { readFile: readBounded, timer: systemTimer, wallMs: () => clock.wallMs() };
+    return createBundleServer(settings, DEFAULT_BUNDLE_LIMITS.archiveBytes, deps);
+  };
+  return {
+    fetch: async (ask) => {
+      started ??= start();
+      return (await started).fetch(ask);
+    },
+    stop: async () => {
+      if (started !== undefined) await (await started).stop();
+    },
+  };
+}
+
+async function readDescriptors(path: string | undefined): Promise<Result<Uint8Array | undefined, Problems>> {
+  if (path === undefined) return ok(undefined);
+  const file = await readBounded(path, MAX_DESCRIPTORS);
+  return file.ok ? ok(file.value.bytes) : err([file.error]);
+}

@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import * as z from 'zod';
+
+import { DEFAULT_BUNDLE_LIMITS } from '../../core/bundle/limits.ts';
+import { err, ok } from '../../core/kernel/result.ts';
+import { reasonOf } from './problem.ts';
+import { readBounded } from './read-file.ts';
+
+import type { SequenceState } from '../../core/bundle/sequence.ts';
+import type { Result } from '../../core/kernel/result.ts';
+
+/** What was last in force of a bundle server: enough to start without it, and to know an older bundle when it comes. */
+export type LastGood = {
+  /** Of the newest archive. */
+  readonly etag: string | undefined;
+  /** Of the newest bundle that ever was in force; undefined where it had no sequence. */
+  readonly newest: SequenceState | undefined;
+  /** The snapshot and the deltas after it, each as it was downloaded: they are verified again when they are read. */
+  readonly archives: readonly Uint8Array[];
+};
+
+/** The folder that keeps it. */
+export interface LastGoodStore {
+  /**
+   * What was kept for this URL; undefined where nothing was. Where an archive is missing or changed, `archives` is empty and `problem` says so: the sequence counts
+   * all the same.
+   */
+  load(): Promise<Result<(LastGood & { readonly problem: string | undefined }) | undefined, string>>;
+  /** Replaces what was kept, whole or not at all. */
+  save(copy: LastGood): Promise<Result<undefined, string>>;
+}
+
+const STATE = 'state.json';
+const MAX_STATE = 65_536;
+/** Names of ours: archives, and what a process left half written. */
+const OURS = /^(?:[0-9a-f]{64}\.tar\.gz|state\.json)(?:\.new)?$/;
+
+const schema = z.strictObject({
+  version: z.literal(1),
+  url: z.string().length(64),
+  etag: z.string().max(2_048).optional(),
+  newest: z.strictObject({ sequence: z.int().nonnegative(), content: z.string().max(128) }).optional(),
+  archives: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(1_000),
+});
+
+/** Creates the store of one process for the bundle of `url`. No effects yet. */
+export function createLastGoodStore(folder: string, url: string): LastGoodStore {
+  const owner = sha256(new TextEncoder().encode(url));
+  return {
+    load: () => guarded(folder, () => load(folder, owner)),
+    save: (copy) => guarded(folder, () => save(folder, owner, copy)),
+  };
+}
+
+async function load(folder: string, owner: string): ReturnType<LastGoodStore['load']> {
+  const fit = await fitFolder(folder);
+  if (!fit.ok) return fit;
+  if (!(await readdir(folder)).includes(STATE)) return ok(undefined);
+  const file = await readBounded(join(folder, STATE), MAX_STATE);
+  if (!file.ok) return file;
+  const state = schema.safeParse(parseJson(file.value.bytes));
+  if (!state.success) return err(`${join(folder, STATE)}: cannot be understood; what was kept is not used`);
+  if (state.data.url !== owner) return err(`${folder}: keeps the bundle of another URL; one folder serves one bundle`);
+  const { etag, newest } = state.data;
+  const archives: Uint8Array[] = [];
+  for (const name of state.data.archives) {
+    const path = join(folder, `${name}.tar.gz`);
+    // oxlint-disable-next-line no-await-in-loop -- one after the other, so that memory holds what is kept and no more
+    const archive = await readBounded(path, DEFAULT_BUNDLE_LIMITS.archiveBytes);
+    const problem = !archive.ok
+      ? archive.error
+      : sha256(archive.value.bytes) === name
+        ? undefined
+        : `${path}: was changed or damaged; it is not used`;
+    if (!archive.ok || problem !== undefined) return ok({ etag: undefined, newest, archives: [], problem });
+    archives.push(archive.value.bytes);
+  }
+  return ok({ etag, newest, archives, problem: undefined });
+}
+
+async function save(folder: string, owner: string, copy: LastGood): Promise<Result<undefined, string>> {
+  const fit = await fitFolder(folder);
+  if (!fit.ok) return fit;
+  const names = copy.archives.map(sha256);
+  const present = await readdir(folder);
+  for (const [index, name] of names.entries()) {
+    const bytes = copy.archives[index];
+    // oxlint-disable-next-line no-await-in-loop -- few files, and the state may name only those that are there
+    if (bytes !== undefined && !present.includes(`${name}.tar.gz`)) await writeWhole(folder, `${name}.tar.gz`, bytes);
+  }
+  const { etag, newest } = copy;
+  const state = { version: 1, url: owner, etag, newest, archives: names } satisfies z.infer<typeof schema>;
+  // From here on the new copy counts; what nothing names any more is in nobody's way.
+  await writeWhole(folder, STATE, new TextEncoder().encode(JSON.stringify(state)));
+  const kept = new Set([STATE, ...names.map((name) => `${name}.tar.gz`)]);
+  const old = present.filter((name) => OURS.test(name) && !kept.has(name));
+  await Promise.all(old.map((name) => rm(join(folder, name), { force: true })));
+  return ok(undefined);
+}
+
+/** Makes the folder where it is not there. One that others can write to could give us a bundle, or a sequence, of theirs. */
+async function fitFolder(folder: string): Promise<Result<undefined, string>> {
+  if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await chmod(folder, 0o700);
+  const { mode, uid } = await stat(folder);
+  const own = process.getuid?.() ?? uid;
+  if (uid !== own && uid !== 0) return err(`${folder}: belongs to another user`);
+  if ((mode & 0o022) === 0) return ok(undefined);
+  return err(`${folder}: others can write to it (mode ${(mode & 0o777).toString(8)}); chmod 700 it`);
+}
+
+/** A file that is there whole, on the disk, or not at all. */
+async function writeWhole(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  const fresh = join(folder, `${name}.new`);
+  await rm(fresh, { force: true });
+  const handle = await open(fresh, 'wx', 0o600);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(fresh, join(folder, name));
+  const directory = await open(folder, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+async function guarded<T>(folder: string, action: () => Promise<Result<T, string>>): Promise<Result<T, string>> {
+  try {
+    return await action();
+  } catch (error) {
+    return err(`${folder}: ${reasonOf(error)}`);
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+
+import { createLastGoodStore, type LastGood } from '../../../src/io/sources/last-good-copy.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const URL = 'https://b.test/agents?sig=secret';
+const COPY: LastGood = {
+  etag: '"2"',
+  newest: { sequence: 2, content: 'sha256:x' },
+  archives: [Buffer.from('snapshot'), Buffer.from('delta')],
+};
+
+async function place(context: TestContext): Promise<string> {
+  return join(await tempFolder(context), 'keep/agents');
+}
+
+test('what was saved is loaded, by a store of the same URL, with modes that keep others out', async (context) => {
+  const folder = await place(context);
+  const store = createLastGoodStore(folder, URL);
+  assert.deepEqual(await store.load(), { ok: true, value: undefined });
+  assert.deepEqual(await store.save(COPY), { ok: true, value: undefined });
+  const loaded = await createLastGoodStore(folder, URL).load();
+  assert.ok(loaded.ok && loaded.value !== undefined);
+  const { archives, ...rest } = loaded.value;
+  assert.deepEqual(rest, { etag: COPY.etag, newest: COPY.newest, problem: undefined });
+  assert.deepEqual(
+    archives.map((bytes) => Buffer.from(bytes).toString()),
+    ['snapshot', 'delta'],
+  );
+  assert.equal((await stat(folder)).mode & 0o777, 0o700);
+  for (const name of await readdir(folder)) assert.equal((await stat(join(folder, name))).mode & 0o777, 0o600);
+  assert.ok(!(await readFile(join(folder, 'state.json'), 'utf8')).includes('secret'));
+});
+
+test('a newer copy replaces the older one, and nothing of that is left; foreign files are', async (context) => {
+  const folder = await place(context);
+  const store = createLastGoodStore(folder, URL);
+  await store.save(COPY);
+  await writeFile(join(folder, 'foreign.txt'), 'x');
+  await writeFile(join(folder, `${'0'.repeat(64)}.tar.gz.new`), 'half');
+  await store.save({ etag: undefined, newest: undefined, archives: [Buffer.from('newer')] });
+  const names = await readdir(folder);
+  assert.equal(names.length, 3);
+  assert.ok(names.includes('foreign.txt') && names.includes('state.json'));
+  const loaded = await store.load();
+  assert.ok(loaded.ok);
+  assert.deepEqual(
+    [loaded.value?.etag, loaded.value?.newest, loaded.value?.archives.length],
+    [undefined, undefined, 1],
+  );
+});
+
+test('a copy of which a file was changed, cut or taken is none; its sequence counts', async (context) => {
+  const folder = await place(context);
+  const store = createLastGoodStore(folder, URL);
+  for (const damage of ['change', 'cut', 'remove'] as const) {
+    await rm(folder, { recursive: true, force: true });
+    await store.save(COPY);
+    const name = (await readdir(folder)).find((each) => each.endsWith('.tar.gz')) ?? '';
+    if (damage === 'remove') await rm(join(folder, name));
+    else await writeFile(join(folder, name), damage === 'cut' ? '' : 'snapshoT');
+    const loaded = await store.load();
+    assert.ok(loaded.ok && loaded.value !== undefined, damage);
+    assert.deepEqual([loaded.value.archives, loaded.value.etag, loaded.value.newest], [[], undefined, COPY.newest]);
+    assert.match(loaded.value.problem ?? '', /was changed or damaged|no such file/);
+  }
+});
+
+test('a state that cannot be understood, or is of another URL, is told and not used', async (context) => {
+  const folder = await place(context);
+  await createLastGoodStore(folder, URL).save(COPY);
+  const other = await createLastGoodStore(folder, 'https://b.test/other').load();
+  assert.deepEqual(other, {
+    ok: false,
+    error: `${folder}: keeps the bundle of another URL; one folder serves one bundle`,
+  });
+  for (const text of ['', '{', '[]', '{"version":2}', '{"version":1,"url":"x","archives":["../../etc/passwd"]}']) {
+    await writeFile(join(folder, 'state.json'), text);
+    const loaded = await createLastGoodStore(folder, URL).load();
+    assert.ok(!loaded.ok);
+    assert.match(loaded.error, /state\.json: cannot be understood/);
+  }
+});
+
+test('a folder that others can write to is neither read nor written', async (context) => {
+  const folder = await place(context);
+  const store = createLastGoodStore(folder, URL);
+  await store.save(COPY);
+  for (const mode of [0o702, 0o720, 0o777]) {
+    await chmod(folder, mode);
+    const refused = { ok: false, error: `${folder}: others can write to it (mode ${mode.toString(8)}); chmod 700 it` };
+    assert.deepEqual([await store.load(), await store.save(COPY)], [refused, refused]);
+  }
+});
+
+test('a place that is no folder is an error, not an exception', async (context) => {
+  const folder = await place(context);
+  await mkdir(join(folder, '..'), { recursive: true });
+  await writeFile(folder, 'a file');
+  const loaded = await createLastGoodStore(folder, URL).load();
+  assert.ok(!loaded.ok && loaded.error.startsWith(folder));
+});
