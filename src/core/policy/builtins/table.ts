@@ -4,11 +4,15 @@ import { GRAPH_BUILTINS } from './graph-paths.ts';
 import { HASH_BUILTINS } from './hashes.ts';
 import { JSON_MARSHAL_BUILTINS } from './json-marshal.ts';
 import { JSON_PATCH_BUILTINS } from './json-patch.ts';
+import { NUMBER_BUILTINS } from './numbers.ts';
 import { OBJECT_BUILTINS } from './object-subset.ts';
 import { REGEX_BUILTINS } from './regex.ts';
+import { SEMVER_BUILTINS } from './semver.ts';
 import { SPRINTF_BUILTINS } from './sprintf.ts';
 import { STRING_BUILTINS } from './strings.ts';
 import { TIME_BUILTINS } from './time.ts';
+import { UNIT_BUILTINS } from './units.ts';
+import { UUID_BUILTINS } from './uuid.ts';
 import { YAML_BUILTINS } from './yaml.ts';
 
 /**
@@ -28,5 +32,9 @@ export const HOST_BUILTINS: ReadonlyMap<string, Builtin> = new Map(
     ...STRING_BUILTINS,
     ...TIME_BUILTINS,
     ...YAML_BUILTINS,
+    ...SEMVER_BUILTINS,
+    ...UNIT_BUILTINS,
+    ...UUID_BUILTINS,
+    ...NUMBER_BUILTINS,
   }),
 );
