@@ -1,9 +1,11 @@
 import type { Builtin } from '../builtin.ts';
+import { AWS_BUILTINS } from './aws-sign.ts';
 import { ENCODING_BUILTINS } from './encoding.ts';
 import { GRAPH_BUILTINS } from './graph-paths.ts';
 import { HASH_BUILTINS } from './hashes.ts';
 import { JSON_MARSHAL_BUILTINS } from './json-marshal.ts';
 import { JSON_PATCH_BUILTINS } from './json-patch.ts';
+import { JWT_BUILTINS } from './jwt.ts';
 import { NUMBER_BUILTINS } from './numbers.ts';
 import { OBJECT_BUILTINS } from './object-subset.ts';
 import { REGEX_BUILTINS } from './regex.ts';
@@ -13,6 +15,7 @@ import { STRING_BUILTINS } from './strings.ts';
 import { TIME_BUILTINS } from './time.ts';
 import { UNIT_BUILTINS } from './units.ts';
 import { UUID_BUILTINS } from './uuid.ts';
+import { X509_BUILTINS } from './x509.ts';
 import { YAML_BUILTINS } from './yaml.ts';
 
 /**
@@ -21,20 +24,23 @@ import { YAML_BUILTINS } from './yaml.ts';
  */
 export const HOST_BUILTINS: ReadonlyMap<string, Builtin> = new Map(
   Object.entries({
+    ...AWS_BUILTINS,
     ...ENCODING_BUILTINS,
     ...GRAPH_BUILTINS,
     ...HASH_BUILTINS,
     ...JSON_MARSHAL_BUILTINS,
     ...JSON_PATCH_BUILTINS,
+    ...JWT_BUILTINS,
+    ...NUMBER_BUILTINS,
     ...OBJECT_BUILTINS,
     ...REGEX_BUILTINS,
+    ...SEMVER_BUILTINS,
     ...SPRINTF_BUILTINS,
     ...STRING_BUILTINS,
     ...TIME_BUILTINS,
-    ...YAML_BUILTINS,
-    ...SEMVER_BUILTINS,
     ...UNIT_BUILTINS,
     ...UUID_BUILTINS,
-    ...NUMBER_BUILTINS,
+    ...X509_BUILTINS,
+    ...YAML_BUILTINS,
   }),
 );

@@ -1,0 +1,213 @@
+import { BuiltinError } from '../builtin.ts';
+import { bytesOf, textOf } from './go-bytes.ts';
+import { readIp } from './ip-text.ts';
+
+/** A URL as Go's `net/url` takes it apart. */
+export type GoUrl = {
+  readonly scheme: string;
+  readonly opaque: string;
+  readonly user: { readonly name: string; readonly password: string | undefined } | undefined;
+  readonly host: string;
+  readonly path: string;
+  readonly rawPath: string;
+  readonly omitHost: boolean;
+  readonly forceQuery: boolean;
+  readonly rawQuery: string;
+  readonly fragment: string;
+  readonly rawFragment: string;
+};
+
+/** Characters that stand for themselves in a part, beside letters, digits and `-._~`. */
+const PLAIN = {
+  path: '$&+,/:;=@',
+  fragment: '!$&()*+,/:;=?@',
+  host: '!"$&\'()*+,:;<=>[]',
+  user: '$&+,;=',
+} as const;
+type Part = keyof typeof PLAIN;
+
+const UNRESERVED = /^[A-Za-z0-9._~-]$/;
+const BAD_ESCAPE = /%(?![0-9a-fA-F]{2})/;
+
+/** Takes a URL apart, as `url.Parse`; what that refuses is a BuiltinError. */
+export function parseUrl(text: string): GoUrl {
+  const hash = text.indexOf('#');
+  const rawFragment = hash < 0 ? '' : text.slice(hash + 1);
+  const before = hash < 0 ? text : text.slice(0, hash);
+  // eslint-disable-next-line no-control-regex -- these are what Go refuses
+  if (/[\x00-\x1f\x7f]/.test(before)) throw invalid('a control character');
+  const { scheme, rest } = schemeOf(before);
+  const fragment = unescaped(rawFragment);
+  const { hier, forceQuery, rawQuery } = queryOf(rest);
+  const shown = escaped(fragment, 'fragment') === rawFragment ? '' : rawFragment;
+  const common = { scheme, forceQuery, rawQuery, fragment, rawFragment: shown };
+  const none = { opaque: '', user: undefined, host: '', path: '', rawPath: '', omitHost: false };
+  if (before === '*') return { ...none, ...common, scheme: '', path: '*' };
+  if (!hier.startsWith('/')) {
+    if (scheme !== '') return { ...none, ...common, opaque: hier };
+    if ((hier.split('/')[0] ?? '').includes(':')) throw invalid('a colon in the first segment of the path');
+  }
+  const { authority, path } = authorityOf(hier, scheme);
+  const { user, host } = authority === undefined ? none : userAndHost(authority, scheme);
+  const plain = unescaped(path);
+  const rawPath = escaped(plain, 'path') === path ? '' : path;
+  return {
+    ...none,
+    ...common,
+    user,
+    host,
+    path: plain,
+    rawPath,
+    omitHost: authority === undefined && scheme !== '' && path.startsWith('/'),
+  };
+}
+
+function schemeOf(text: string): { scheme: string; rest: string } {
+  const found = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text);
+  if (found?.[1] !== undefined) return { scheme: found[1].toLowerCase(), rest: text.slice(found[0].length) };
+  if (text.startsWith(':')) throw invalid('a missing scheme');
+  return { scheme: '', rest: text };
+}
+
+function queryOf(text: string): { hier: string; forceQuery: boolean; rawQuery: string } {
+  const mark = text.indexOf('?');
+  if (mark < 0) return { hier: text, forceQuery: false, rawQuery: '' };
+  return { hier: text.slice(0, mark), forceQuery: mark === text.length - 1, rawQuery: text.slice(mark + 1) };
+}
+
+function authorityOf(hier: string, scheme: string): { authority: string | undefined; path: string } {
+  if (!hier.startsWith('//') || (scheme === '' && hier.startsWith('///'))) return { authority: undefined, path: hier };
+  const slash = hier.indexOf('/', 2);
+  return slash < 0
+    ? { authority: hier.slice(2), path: '' }
+    : { authority: hier.slice(2, slash), path: hier.slice(slash) };
+}
+
+function userAndHost(authority: string, scheme: string): Pick<GoUrl, 'user' | 'host'> {
+  const at = authority.lastIndexOf('@');
+  const host = hostOf(authority.slice(at + 1), scheme);
+  if (at < 0) return { user: undefined, host };
+  const info = authority.slice(0, at);
+  if (!/^[A-Za-z0-9._:~!$&'()*+,;=%@-]*$/.test(info)) throw invalid('user information');
+  const colon = info.indexOf(':');
+  if (colon < 0) return { user: { name: unescaped(info), password: undefined }, host };
+  return { user: { name: unescaped(info.slice(0, colon)), password: unescaped(info.slice(colon + 1)) }, host };
+}
+
+/** A host and port. Several colons outside brackets are refused for HTTP only. */
+function hostOf(host: string, scheme: string): string {
+  if (host.lastIndexOf('[') > 0) throw invalid('an IP literal');
+  if (host.startsWith('[')) return literalOf(host);
+  const web = scheme === 'http' || scheme === 'https';
+  const colon = web ? host.indexOf(':') : host.lastIndexOf(':');
+  if (colon >= 0) checkPort(host.slice(colon));
+  return hostText(host);
+}
+
+function literalOf(host: string): string {
+  const close = host.lastIndexOf(']');
+  if (close < 0) throw invalid('a missing ]');
+  checkPort(host.slice(close + 1));
+  const inside = host.slice(1, close);
+  const zone = inside.indexOf('%25');
+  const address = hostText(zone < 0 ? inside : inside.slice(0, zone));
+  const name = zone < 0 ? '' : zoneText(inside.slice(zone));
+  if (!address.includes(':') || readIp(address) === undefined || name === '%') throw invalid('an IP literal');
+  return `[${address}${name}]${host.slice(close + 1)}`;
+}
+
+function checkPort(port: string): void {
+  if (!/^(?::[0-9]*)?$/.test(port)) throw invalid('a port');
+}
+
+/** In a host only bytes that are no ASCII, and the percent sign, may be escaped (RFC 3986 3.2.2). */
+function hostText(host: string): string {
+  if (/%(?!25|[89a-fA-F][0-9a-fA-F])/.test(host)) throw invalid('an escape in the host');
+  if (Array.from(host).some((char) => char !== '%' && char < '\x80' && isEscaped(char, 'host')))
+    throw invalid('a character of the host');
+  return unescaped(host);
+}
+
+/** A zone may escape what a host may hold, and spaces (RFC 6874). */
+function zoneText(zone: string): string {
+  if (Array.from(zone).some((char) => char !== '%' && char < '\x80' && isEscaped(char, 'host')))
+    throw invalid('a character of the zone');
+  for (const [found, hex] of zone.matchAll(/%([0-9a-fA-F]{2})/g)) {
+    const char = String.fromCharCode(Number.parseInt(hex ?? '', 16));
+    if (found !== '%25' && char !== ' ' && isEscaped(char, 'host')) throw invalid('an escape in the zone');
+  }
+  return unescaped(zone);
+}
+
+function isEscaped(char: string, part: Part): boolean {
+  return !UNRESERVED.test(char) && !PLAIN[part].includes(char);
+}
+
+/** Bytes that are no UTF-8 become U+FFFD, as they do in the JSON that OPA makes of a URL. */
+function unescaped(text: string): string {
+  if (BAD_ESCAPE.test(text)) throw invalid('an escape');
+  if (!text.includes('%')) return text;
+  const bytes: number[] = [];
+  const source = bytesOf(text);
+  for (let at = 0; at < source.length; at += 1) {
+    const byte = source[at] ?? 0;
+    if (byte === 0x25) {
+      bytes.push(Number.parseInt(String.fromCharCode(source[at + 1] ?? 0, source[at + 2] ?? 0), 16));
+      at += 2;
+    } else bytes.push(byte);
+  }
+  return textOf(Uint8Array.from(bytes));
+}
+
+function escaped(text: string, part: Part): string {
+  return Array.from(text)
+    .map((char) => {
+      if (char < '\x80' && !isEscaped(char, part)) return char;
+      return Array.from(bytesOf(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
+    })
+    .join('');
+}
+
+/** The path as it is sent: as it was written where that is sound, else escaped anew. */
+export function escapedPath(url: GoUrl): string {
+  if (url.rawPath !== '' && isEncoded(url.rawPath, 'path')) return url.rawPath;
+  return url.path === '*' ? '*' : escaped(url.path, 'path');
+}
+
+function isEncoded(text: string, part: Part): boolean {
+  return Array.from(text).every(
+    (char) => "!$&'()*+,;=:@[]%".includes(char) || (char < '\x80' && !isEscaped(char, part)),
+  );
+}
+
+/** The URL put together again, as Go's `URL.String`. */
+export function urlText(url: GoUrl): string {
+  const scheme = url.scheme === '' ? '' : `${url.scheme}:`;
+  const query = url.forceQuery || url.rawQuery !== '' ? `?${url.rawQuery}` : '';
+  const fragment =
+    url.rawFragment !== '' && isEncoded(url.rawFragment, 'fragment')
+      ? url.rawFragment
+      : escaped(url.fragment, 'fragment');
+  return (
+    scheme + (url.opaque === '' ? hierText(url) : url.opaque) + query + (url.fragment === '' ? '' : `#${fragment}`)
+  );
+}
+
+function hierText(url: GoUrl): string {
+  const path = escapedPath(url);
+  const bare = url.host === '' && url.user === undefined;
+  const slashes = !bare || (url.scheme !== '' && !url.omitHost && url.path !== '');
+  const authority = slashes ? `//${userText(url)}${escaped(url.host, 'host')}` : '';
+  if (authority === '' && url.scheme === '' && (path.split('/')[0] ?? '').includes(':')) return `./${path}`;
+  return authority + (path !== '' && !path.startsWith('/') && url.host !== '' ? '/' : '') + path;
+}
+
+function userText({ user }: GoUrl): string {
+  if (user === undefined) return '';
+  const password = user.password === undefined ? '' : `:${escaped(user.password, 'user')}`;
+  return `${escaped(user.name, 'user')}${password}@`;
+}
+
+function invalid(what: string): BuiltinError {
+  return new BuiltinError(`invalid URL: ${what}`);
+}
