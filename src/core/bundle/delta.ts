@@ -93,7 +93,7 @@ function assembleDelta({ files, signer }: VerifiedFiles): Result<DeltaBundle, Bu
 const operationSchema = z.object({
   op: z.enum(['upsert', 'replace', 'remove']),
   path: z.string().max(4_096),
-  value: z.unknown(),
+  value: z.unknown().optional(),
 });
 const patchSchema = z.object({ data: z.array(operationSchema).max(MAX_OPERATIONS) });
 
