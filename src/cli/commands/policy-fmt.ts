@@ -1,4 +1,4 @@
-import { rename, stat, writeFile } from 'node:fs/promises';
+import { realpath, rename, stat, writeFile } from 'node:fs/promises';
 
 import { createTwoFilesPatch } from 'diff';
 
@@ -79,11 +79,12 @@ async function write(changed: readonly Formatting[], sources: PolicySources, ter
     return EXIT.wrongUse;
   }
   for (const { path, after } of changed) {
-    const file = sources.onDisk.get(path) ?? path;
+    const named = sources.onDisk.get(path) ?? path;
+    const file = await realpath(named);
     const { mode } = await stat(file);
     await writeFile(`${file}.formatted`, after, { mode, flag: 'wx' });
     await rename(`${file}.formatted`, file);
-    terminal.out(inert(file));
+    terminal.out(inert(named));
   }
   return EXIT.done;
 }
