@@ -64,10 +64,9 @@ descend(tree, path) := [tree, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n12]
 	n12 := child(n11, path, 11)
 }
 
-# A segment that the caller named `*` or `**` is only ever found under `/*`.
+# A segment that the caller named `**` is any segment, and no way into what lies below `/**`.
 child(node, path, i) := node[key] if {
 	key := concat("", ["/", path[i]])
-	key != "/*"
 	key != "/**"
 } else := node["/*"] if {
 	patterns.plain(path[i])
