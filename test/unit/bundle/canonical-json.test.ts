@@ -84,12 +84,13 @@ test('property: any text gives a form or a fault', () => {
   );
 });
 
+const differs = (path: string) => {
+  const [one, other] = ['{"a":1}', '{ "a": 1 }'].map((text) => fileHash(path, Buffer.from(text), 'SHA-256'));
+  assert.ok(one?.ok && other?.ok);
+  return one.value !== other.value;
+};
+
 test('which files are hashed by what they say: the data files and .manifest, in any folder', () => {
-  const differs = (path: string) => {
-    const [one, other] = ['{"a":1}', '{ "a": 1 }'].map((text) => fileHash(path, Buffer.from(text), 'SHA-256'));
-    assert.ok(one?.ok && other?.ok);
-    return one.value !== other.value;
-  };
   for (const path of ['data.json', 'x/data.yaml', 'x/y/data.yml', '.manifest', 'x/.manifest'])
     assert.equal(differs(path), false, path);
   for (const path of [
@@ -105,11 +106,12 @@ test('which files are hashed by what they say: the data files and .manifest, in 
     assert.equal(differs(path), true, path);
 });
 
+const fault = (path: string, bytes: Uint8Array) => {
+  const hash = fileHash(path, bytes, 'SHA-256');
+  return hash.ok ? 'hashed' : hash.error;
+};
+
 test('a file that is hashed by what it says, and says nothing sound, has no hash', () => {
-  const fault = (path: string, bytes: Uint8Array) => {
-    const hash = fileHash(path, bytes, 'SHA-256');
-    return hash.ok ? 'hashed' : hash.error;
-  };
   assert.equal(fault('data.json', Uint8Array.of(0xff)), 'not UTF-8');
   assert.notEqual(fault('data.json', Buffer.from('a: 1')), 'hashed');
   assert.notEqual(fault('.manifest', Buffer.from('a: 1')), 'hashed');

@@ -175,17 +175,18 @@ for (const [patch, detail] of Object.entries(PATCHES)) {
   });
 }
 
+const readPath = (path: string, roots = ['a/b', 'c']) =>
+  told(
+    readDelta({
+      '.manifest': JSON.stringify({ roots }),
+      'patch.json': JSON.stringify({ data: [{ op: 'remove', path }] }),
+    }),
+  );
+
 test('paths must lie inside the roots, whole segments of them', () => {
-  const read = (path: string, roots = ['a/b', 'c']) =>
-    told(
-      readDelta({
-        '.manifest': JSON.stringify({ roots }),
-        'patch.json': JSON.stringify({ data: [{ op: 'remove', path }] }),
-      }),
-    );
-  for (const path of ['/a/b', '/a/b/x', '/c', 'c/x', '/a/%62']) assert.equal(read(path), 'read');
+  for (const path of ['/a/b', '/a/b/x', '/c', 'c/x', '/a/%62']) assert.equal(readPath(path), 'read');
   for (const path of ['/', '', '/a', '/a/bc', '/a~1b', '/a%2Fb', '/d', '/cx'])
-    assert.match(read(path), /^delta_invalid: .*outside the roots "a\/b", "c"/, path);
+    assert.match(readPath(path), /^delta_invalid: .*outside the roots "a\/b", "c"/, path);
 });
 
 test('a delta holds nothing but its patch, manifest and signature', () => {
@@ -228,9 +229,10 @@ function withSequence(sequence: number | undefined, base?: number): string {
   return JSON.stringify({ revision: `r${sequence}`, metadata: { sallyport: { sequence, base } } });
 }
 
+const after = (own: number, sequence: number, base?: number) =>
+  told(applied('{"a":1}', REMOVE, withSequence(sequence, base), withSequence(own)));
+
 test('a delta is for the sequence before its own, or for the base it names: none can be left out', () => {
-  const after = (own: number, sequence: number, base?: number) =>
-    told(applied('{"a":1}', REMOVE, withSequence(sequence, base), withSequence(own)));
   assert.equal(after(3, 4), 'read');
   assert.equal(after(3, 9, 3), 'read');
   assert.match(after(3, 5), /^delta_not_of_snapshot: .*changes the sequence 4 to 5, and 3 is in force/);

@@ -37,8 +37,9 @@ test('a newer sequence may replace the one in force, an older one and none may n
   assert.equal(verdict(one, one), 'may');
 });
 
+const state = (sequence: number) => ({ sequence, content: `c${sequence}` });
+
 test('the messages say what is in force, what came and what to do', () => {
-  const state = (sequence: number) => ({ sequence, content: `c${sequence}` });
   const older = checkSequence(state(9), state(4));
   assert.match(older.ok ? '' : older.error.detail, /sequence 4, the one in force has 9.*with a higher sequence/);
   const missing = checkSequence(state(9), undefined);
@@ -69,12 +70,9 @@ test('the same content in another form is the same: spaces, order, files, revisi
   assert.equal(verdict(base, other), 'may');
 });
 
-for (const sequence of [-1, 1.5, '1', null, true, 2 ** 53, 1e400, [1]]) {
-  test(`the sequence ${JSON.stringify(sequence)} is no sequence`, () => {
-    const manifest = JSON.stringify({ metadata: { sallyport: { sequence } } }).replace(
-      'null',
-      sequence === 1e400 ? '1e400' : 'null',
-    );
+for (const sequence of ['-1', '1.5', '"1"', 'null', 'true', '9007199254740992', '1e400', '[1]']) {
+  test(`the sequence ${sequence} is no sequence`, () => {
+    const manifest = `{"metadata":{"sallyport":{"sequence":${sequence}}}}`;
     const bundle = bundleFromFiles(new Map([['.manifest', Buffer.from(manifest)]]));
     assert.match(
       bundle.ok ? 'read' : `${bundle.error.code}: ${bundle.error.detail}`,

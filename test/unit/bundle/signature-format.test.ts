@@ -114,11 +114,12 @@ test('OPA, scope: equal to the configured one, which is the key’s where none i
     );
 });
 
+const token = (list: readonly object[]) =>
+  JSON.stringify({ signatures: [writeJws(KEYS.signing(), { alg: 'HS256', kid: 'k1' }, { files: list })] });
+
 test('OPA, exclude_files: what is excluded need not be listed, may be listed, and may be gone', () => {
   const exclude = ['docs/*'];
   const files = new Map([...FILES, ['docs/x.txt', Buffer.from('x')]]);
-  const token = (list: readonly object[]) =>
-    JSON.stringify({ signatures: [writeJws(KEYS.signing(), { alg: 'HS256', kid: 'k1' }, { files: list })] });
   const listed = { name: 'docs/x.txt', hash: '00', algorithm: 'SHA-256' };
   assert.equal(judgedText(token([A_REGO]), { ...VERIFICATION, exclude }, files), 'read, k1');
   assert.equal(judgedText(token([A_REGO, listed]), { ...VERIFICATION, exclude }, files), 'read, k1');
@@ -259,11 +260,12 @@ test('signing: the same files in any order give the same text, and an older sign
   );
 });
 
+const fault = (path: string, text: string) => {
+  const signed = signBundle(new Map([[path, Buffer.from(text)]]), KEYS.signing());
+  return signed.ok ? 'signed' : `${signed.error.code}: ${signed.error.detail}`;
+};
+
 test('signing: files that cannot be read, and a signature in a folder, are refused with their name', () => {
-  const fault = (path: string, text: string) => {
-    const signed = signBundle(new Map([[path, Buffer.from(text)]]), KEYS.signing());
-    return signed.ok ? 'signed' : `${signed.error.code}: ${signed.error.detail}`;
-  };
   assert.match(fault('x/data.json', '{'), /^data_invalid: "x\/data\.json" cannot be signed/);
   assert.match(fault('data.yaml', 'a: [1'), /^data_invalid: "data\.yaml" cannot be signed/);
   assert.match(fault('x/.signatures.json', '{}'), /^signature_malformed: "x\/\.signatures\.json"/);
