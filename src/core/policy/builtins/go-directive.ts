@@ -1,6 +1,7 @@
 import { BuiltinError } from '../builtin.ts';
 import { canBackquote, goQuote } from './go-quote.ts';
-import { MAX_PRECISION, formatFloat } from './go-float.ts';
+import { formatFloat } from './go-float.ts';
+import { binaryFloat, hexFloat, withPoint } from './go-float-hex.ts';
 import type { GoValue } from './go-value.ts';
 
 /** One `%` directive of Go's `fmt`: flags, width, precision and verb. */
@@ -20,6 +21,9 @@ const encoder = new TextEncoder();
 /** Formats one operand (Go `fmt`, "Printing"). A verb that does not fit the operand gives Go's `%!verb(type=value)`. */
 export function formatValue(directive: Directive, value: GoValue): string {
   if (directive.verb === 'T') return padded(directive, truncated(directive, value.kind));
+  // `%w` is for errors only, and takes the flags as `%v` does.
+  if (directive.verb === 'w' && value.kind !== '*big.Int')
+    return `%!w(${value.kind}=${formatValue({ ...directive, verb: 'v' }, value)})`;
   if (directive.verb !== 'v' || value.kind === '*big.Int') return format(directive, value) ?? badVerb(directive, value);
   // `%#v` and `%+v` ask for Go syntax, which shows on strings only.
   const plain = { ...directive, plus: false, sharp: false };
@@ -89,7 +93,9 @@ const BASES: Readonly<Record<string, number>> = { d: 10, v: 10, b: 2, o: 8, O: 8
 function formatInteger(d: Directive, value: bigint): string | undefined {
   if (d.verb === 'c') return padded(d, character(value));
   const base = BASES[d.verb];
-  if (base === undefined) return 'qU'.includes(d.verb) ? refuse(d.verb) : undefined;
+  if (d.verb === 'q') return padded(d, quotedCharacter(character(value), d.plus));
+  if (d.verb === 'U') return padded({ ...d, zero: false }, codePoint(d, BigInt.asUintN(64, value)));
+  if (base === undefined) return undefined;
   if (d.precision === 0 && value === 0n) return ' '.repeat(d.width ?? 0);
   const sign = value < 0n ? '-' : d.plus ? '+' : d.space ? ' ' : '';
   const zeroWidth = d.zero && !d.minus && d.width !== undefined ? d.width - sign.length : 0;
@@ -125,16 +131,40 @@ function formatBig(d: Directive, value: bigint): string | undefined {
 }
 
 function formatNumber(d: Directive, value: number): string | undefined {
-  if ('bxX'.includes(d.verb)) return refuse(d.verb);
-  const verb = d.verb === 'v' ? 'g' : d.verb.toLowerCase();
-  if ((verb !== 'e' && verb !== 'f' && verb !== 'g') || d.verb === 'V') return undefined;
-  if (d.sharp || (d.precision ?? 0) > MAX_PRECISION) return refuse(d.sharp ? `#${d.verb}` : d.verb);
-  const plain = formatFloat(Math.abs(value), verb, d.precision ?? (verb === 'g' ? undefined : 6));
+  const plain = unsigned(d, Math.abs(value));
+  if (plain === undefined) return undefined;
+  const pointed = d.sharp && d.verb !== 'b' ? withPoint(plain, d.verb === 'v' ? 'g' : d.verb, d.precision) : plain;
   const negative = value < 0 || Object.is(value, -0);
   const sign = negative ? '-' : d.plus ? '+' : d.space ? ' ' : '';
-  const text = d.verb === 'E' || d.verb === 'G' ? plain.toUpperCase() : plain;
+  const text = 'EGX'.includes(d.verb) ? pointed.toUpperCase() : pointed;
   const zeros = d.zero && !d.minus ? Math.max((d.width ?? 0) - sign.length - text.length, 0) : 0;
-  return padded(d, sign + '0'.repeat(zeros) + text);
+  return padded({ ...d, zero: false }, sign + '0'.repeat(zeros) + text);
+}
+
+/** A float without its sign, as the verb says. */
+function unsigned(d: Directive, value: number): string | undefined {
+  if (d.verb === 'b') return binaryFloat(value);
+  if (d.verb === 'x' || d.verb === 'X') return hexFloat(value, d.precision);
+  const verb = d.verb === 'v' ? 'g' : d.verb.toLowerCase();
+  if ((verb !== 'e' && verb !== 'f' && verb !== 'g') || d.verb === 'V') return undefined;
+  return formatFloat(value, verb, d.precision ?? (verb === 'g' ? undefined : 6));
+}
+
+/** Go's `strconv.QuoteRune`. */
+function quotedCharacter(char: string, ascii: boolean): string {
+  if (char === "'") return String.raw`'\''`;
+  return char === '"' ? `'"'` : `'${goQuote(char, ascii).slice(1, -1)}'`;
+}
+
+/** `U+0041`, and with `#` the character itself where it can be printed. */
+function codePoint(d: Directive, value: bigint): string {
+  const digits = value
+    .toString(16)
+    .toUpperCase()
+    .padStart(Math.max(d.precision ?? 4, 4), '0');
+  const char = value <= 0x10ffffn ? String.fromCodePoint(Number(value)) : '';
+  const printable = char === '\\' || char === '"' || (char !== '' && goQuote(char) === `"${char}"`);
+  return `U+${digits}${d.sharp && printable ? ` '${char}'` : ''}`;
 }
 
 function character(value: bigint): string {

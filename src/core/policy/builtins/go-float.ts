@@ -1,9 +1,6 @@
 /** Significant decimal digits and the position of the point: 0.`digits` x 10^`point`. No trailing zeros; no digits for zero. */
 type Digits = { readonly digits: string; readonly point: number };
 
-/** Most digits after the point that `sprintf` may ask for here. */
-export const MAX_PRECISION = 1000;
-
 /**
  * Go's `strconv.FormatFloat(value, form, precision, 64)` for a finite, non-negative value. `precision` undefined is Go's -1: the fewest digits that read
  * back as the same number. Rounding is exact, halves to even.

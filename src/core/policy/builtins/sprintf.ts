@@ -1,4 +1,4 @@
-import { BuiltinError, stringArg, wrongType } from '../builtin.ts';
+import { stringArg, wrongType } from '../builtin.ts';
 import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { str } from '../term.ts';
 import type { Term } from '../term.ts';
@@ -7,55 +7,15 @@ import type { Directive } from './go-directive.ts';
 import { goValue } from './go-value.ts';
 import type { GoValue } from './go-value.ts';
 
-const DIRECTIVE = /%([-+# 0]*)([0-9]*)(\.[0-9]*)?([[*]?)(.?)/gsu;
-/** Widest field and most digits; Go allows a million. */
-const MAX_WIDTH = 10_000;
-/** Steps of formatting one operand, at most for each character of its width. */
+/** A directive up to its verb: flags, width, precision, operand numbers before each `*` and before the verb. */
+const FLAGS = /[-+# 0]*/y;
+const DIGITS = /[0-9]*/y;
+const INDEX = /\[([^\]]*)\]/y;
+const encoder = new TextEncoder();
+/** What Go takes for a width or precision by `*`, and when it stops reading digits. */
+const GO_MAX_WIDTH = 1_000_000;
+/** Steps of formatting one operand; width and precision are paid for beside it, which is what bounds them. */
 const OPERAND_STEPS = 40_000;
-
-/**
- * `sprintf` with Go's verbs: `%s %d %v %t %q %x %X %b %o %O %c %e %E %f %F %g %G %T %%`, flags, width and precision; what does not fit is reported in the
- * text as Go does (`%!d(string=a)`). Widths and operands chosen by `*` and `[n]`, and `%U`, `%#g` and hexadecimal floats, are errors here.
- */
-function sprintf(args: readonly Term[], context: BuiltinContext): Term {
-  const format = stringArg(args, 0);
-  const list = args[1];
-  if (list?.kind !== 'array') throw wrongType(1, 'array', list);
-  const operands = list.items.map(goValue);
-  let used = 0;
-  const text = format.replaceAll(
-    DIRECTIVE,
-    (_, flags: string, width: string, dot: string | undefined, index: string, last: string) => {
-      if (index !== '') throw new BuiltinError('operands and widths by index are not supported');
-      if (last === '%') return '%';
-      // A period that ends the format is the verb, not a precision.
-      const [precision, verb] = last === '' && dot === '.' ? [undefined, dot] : [dot, last];
-      if (verb === '') return '%!(NOVERB)';
-      const directive = readDirective(flags, width, precision, verb);
-      const operand = operands[used];
-      if (operand === undefined) return `%!${verb}(MISSING)`;
-      used += 1;
-      context.charge(OPERAND_STEPS + (directive.width ?? 0) * 400 + (directive.precision ?? 0) * 4_000);
-      return formatValue(directive, operand);
-    },
-  );
-  return str(used < operands.length ? text + extra(operands.slice(used)) : text);
-}
-
-function readDirective(flags: string, width: string, precision: string | undefined, verb: string): Directive {
-  const limits = [Number(width), Number((precision ?? '').slice(1))];
-  if (limits.some((limit) => limit > MAX_WIDTH)) throw new BuiltinError('width or precision is too large');
-  return {
-    plus: flags.includes('+'),
-    minus: flags.includes('-'),
-    sharp: flags.includes('#'),
-    space: flags.includes(' '),
-    zero: flags.includes('0'),
-    width: width === '' ? undefined : limits[0],
-    precision: precision === undefined ? undefined : limits[1],
-    verb,
-  };
-}
 
 const PLAIN: Directive = {
   plus: false,
@@ -68,8 +28,154 @@ const PLAIN: Directive = {
   verb: 'v',
 };
 
-function extra(operands: readonly GoValue[]): string {
-  return `%!(EXTRA ${operands.map((operand) => `${operand.kind}=${formatValue(PLAIN, operand)}`).join(', ')})`;
+/**
+ * `sprintf` with Go's verbs, flags, widths and precisions, also by `*` and by `[n]`; what does not fit is reported in the text as Go does
+ * (`%!d(string=a)`). `%p` and `%w` of numbers beyond 64 bits are errors here: they would show an address.
+ */
+function sprintf(args: readonly Term[], context: BuiltinContext): Term {
+  const format = stringArg(args, 0);
+  const list = args[1];
+  if (list?.kind !== 'array') throw wrongType(1, 'array', list);
+  return str(new Printer(format, list.items.map(goValue), context).text());
+}
+
+/** One run of Go's `doPrintf`: a place in the format and one in the operands. */
+class Printer {
+  readonly #format: string;
+  readonly #operands: readonly GoValue[];
+  readonly #context: BuiltinContext;
+  #at = 0;
+  #next = 0;
+  /** Operands were chosen by number, so none is said to be left over. */
+  #reordered = false;
+  #goodIndex = true;
+  #afterIndex = false;
+
+  constructor(format: string, operands: readonly GoValue[], context: BuiltinContext) {
+    this.#format = format;
+    this.#operands = operands;
+    this.#context = context;
+  }
+
+  text(): string {
+    let text = '';
+    while (this.#at < this.#format.length) {
+      const percent = this.#format.indexOf('%', this.#at);
+      text += this.#format.slice(this.#at, percent < 0 ? undefined : percent);
+      if (percent < 0) break;
+      this.#at = percent + 1;
+      text += this.#directive();
+    }
+    const left = this.#operands.slice(this.#next);
+    return this.#reordered || left.length === 0 ? text : text + this.#extra(left);
+  }
+
+  #directive(): string {
+    this.#goodIndex = true;
+    const flags = this.#take(FLAGS);
+    this.#index();
+    const { size: width, minus, problem: badWidth } = this.#width();
+    const { size: precision, problem: badPrecision } = this.#precision();
+    if (!this.#afterIndex) this.#index();
+    const verb = String.fromCodePoint(this.#format.codePointAt(this.#at) ?? 0);
+    if (this.#at >= this.#format.length) return `${badWidth}${badPrecision}%!(NOVERB)`;
+    this.#at += verb.length;
+    const directive = {
+      plus: flags.includes('+'),
+      minus: minus || flags.includes('-'),
+      sharp: flags.includes('#'),
+      space: flags.includes(' '),
+      zero: flags.includes('0') && !minus,
+      width,
+      precision,
+      verb,
+    };
+    return badWidth + badPrecision + this.#operand(directive);
+  }
+
+  #operand(directive: Directive): string {
+    const { verb } = directive;
+    if (verb === '%') return '%';
+    if (!this.#goodIndex) return `%!${verb}(BADINDEX)`;
+    const operand = this.#operands[this.#next];
+    if (operand === undefined) return `%!${verb}(MISSING)`;
+    this.#next += 1;
+    return this.#formatted(directive, operand);
+  }
+
+  #formatted(directive: Directive, operand: GoValue): string {
+    this.#context.charge(OPERAND_STEPS + (directive.width ?? 0) * 400 + (directive.precision ?? 0) * 4_000);
+    return formatValue(directive, operand);
+  }
+
+  #width(): { size: number | undefined; minus: boolean; problem: string } {
+    if (this.#format[this.#at] === '*') {
+      const size = this.#star();
+      const problem = size === undefined ? '%!(BADWIDTH)' : '';
+      return { size: size === undefined ? undefined : Math.abs(size), minus: size !== undefined && size < 0, problem };
+    }
+    const size = this.#number();
+    if (this.#afterIndex && size !== undefined) this.#goodIndex = false;
+    return { size, minus: false, problem: '' };
+  }
+
+  /** A period that ends the format is the verb, not a precision. */
+  #precision(): { size: number | undefined; problem: string } {
+    if (this.#format[this.#at] !== '.' || this.#at + 1 >= this.#format.length) return { size: undefined, problem: '' };
+    this.#at += 1;
+    if (this.#afterIndex) this.#goodIndex = false;
+    this.#index();
+    if (this.#format[this.#at] !== '*') return { size: this.#number() ?? 0, problem: '' };
+    const size = this.#star();
+    return size === undefined || size < 0 ? { size: undefined, problem: '%!(BADPREC)' } : { size, problem: '' };
+  }
+
+  /** The operand at hand as a width or precision; undefined where it is none. */
+  #star(): number | undefined {
+    this.#at += 1;
+    this.#afterIndex = false;
+    const operand = this.#operands[this.#next];
+    if (operand === undefined) return undefined;
+    this.#next += 1;
+    const size = operand.kind === 'int64' ? Number(operand.value) : undefined;
+    return size !== undefined && Math.abs(size) <= GO_MAX_WIDTH ? size : undefined;
+  }
+
+  /** Digits; a number that Go takes for too large swallows the rest of the format. */
+  #number(): number | undefined {
+    const digits = this.#take(DIGITS);
+    if (digits === '') return undefined;
+    if (Number(digits.slice(0, -1)) <= GO_MAX_WIDTH) return Number(digits);
+    this.#at = this.#format.length;
+    return undefined;
+  }
+
+  /** `[n]`, counted from 1: the operand that comes next. */
+  #index(): void {
+    this.#afterIndex = false;
+    if (this.#format[this.#at] !== '[') return;
+    this.#reordered = true;
+    INDEX.lastIndex = this.#at;
+    const rest = this.#format.slice(this.#at);
+    const found = rest.length > 2 || encoder.encode(rest).length > 2 ? INDEX.exec(this.#format) : null;
+    const number = Number(found?.[1]);
+    const sound = /^[0-9]{1,7}$/.test(found?.[1] ?? '');
+    this.#at += found?.[0].length ?? 1;
+    this.#afterIndex = sound;
+    if (sound && number >= 1 && number <= this.#operands.length) this.#next = number - 1;
+    else this.#goodIndex = false;
+  }
+
+  #extra(left: readonly GoValue[]): string {
+    return `%!(EXTRA ${left.map((operand) => `${operand.kind}=${this.#formatted(PLAIN, operand)}`).join(', ')})`;
+  }
+
+  #take(pattern: RegExp): string {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#format)?.[0] ?? '';
+    this.#at += found.length;
+    return found;
+  }
 }
 
 /** Formatting. */

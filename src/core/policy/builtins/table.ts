@@ -1,5 +1,7 @@
 import type { Builtin } from '../builtin.ts';
 import { AWS_BUILTINS } from './aws-sign.ts';
+import { CAST_BUILTINS } from './casts.ts';
+import { CIDR_BUILTINS } from './cidr.ts';
 import { ENCODING_BUILTINS } from './encoding.ts';
 import { GRAPH_BUILTINS } from './graph-paths.ts';
 import { HASH_BUILTINS } from './hashes.ts';
@@ -14,6 +16,7 @@ import { SPRINTF_BUILTINS } from './sprintf.ts';
 import { STRING_BUILTINS } from './strings.ts';
 import { TIME_BUILTINS } from './time.ts';
 import { UNIT_BUILTINS } from './units.ts';
+import { URI_BUILTINS } from './uri.ts';
 import { UUID_BUILTINS } from './uuid.ts';
 import { X509_BUILTINS } from './x509.ts';
 import { YAML_BUILTINS } from './yaml.ts';
@@ -42,5 +45,8 @@ export const HOST_BUILTINS: ReadonlyMap<string, Builtin> = new Map(
     ...UUID_BUILTINS,
     ...X509_BUILTINS,
     ...YAML_BUILTINS,
+    ...CAST_BUILTINS,
+    ...CIDR_BUILTINS,
+    ...URI_BUILTINS,
   }),
 );
