@@ -5,7 +5,7 @@ import type { Endpoint } from '../core/model/connection.ts';
 import { fault } from '../core/model/faults.ts';
 import { createRecorder } from '../core/record/recorder.ts';
 import { createJournal, type Journal } from '../io/journal/journal.ts';
-import { DEFAULT_JOURNAL } from '../io/journal/settings.ts';
+import { DEFAULT_JOURNAL, type JournalLog } from '../io/journal/settings.ts';
 import type { Source } from '../io/sources/follower.ts';
 import { createIdentitySource, type IdentitySnapshot } from '../io/sources/identity-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
@@ -62,7 +62,7 @@ export class Sidecar {
       { ...DEFAULT_JOURNAL, sinks: config.journal, queueRecords: records, queueBytes: bytes, waitMs: wait, whenFull },
       {
         clock: systemClock,
-        log: observer.log,
+        log: this.#journalLog(),
         random: createRandom(),
         receiver: receiversOf(config.journal, systemClock),
       },
@@ -80,7 +80,10 @@ export class Sidecar {
       clock: systemClock,
       random: createRandom(),
       onChange: (active) => this.#onPolicy(active),
-      onProblem: (problems) => this.#observer.source('policy', problems),
+      onProblem: (problems) => {
+        this.#observer.source('policy', problems);
+        this.#status?.changed();
+      },
       onWarning: (warning) => this.#observer.log.warn({ source: 'policy' }, warning),
       onState: () => this.#status?.changed(),
     });
@@ -222,6 +225,18 @@ export class Sidecar {
     this.#observer.policyChanged(bundles);
     this.#observer.sourceChanged('policy');
     for (const port of this.#ports) port.gate.rejudge();
+  }
+
+  /** What the journal tells of its sinks is news for status reports too. */
+  #journalLog(): JournalLog {
+    const { log } = this.#observer;
+    const tell = (write: JournalLog['info']): JournalLog['info'] => {
+      return (fields, message) => {
+        write(fields, message);
+        this.#status?.changed();
+      };
+    };
+    return { info: tell(log.info), error: tell(log.error) };
   }
 
   #policyObstacle(): string | undefined {

@@ -227,7 +227,9 @@ function misbehave(
       pour(response);
       return;
     case 'bomb':
-      response.writeHead(200, { 'content-type': 'application/gzip' }).end(gzipSync(Buffer.alloc(300 * 1_048_576)));
+      response
+        .writeHead(200, { 'content-type': 'application/gzip' })
+        .end((bomb ??= gzipSync(Buffer.alloc(300 * 1_048_576))));
       return;
     case 'redirect':
       response.writeHead(307, { location: fault.to }).end();
@@ -236,6 +238,9 @@ function misbehave(
       fault satisfies never;
   }
 }
+
+/** Made when it is first wanted: that takes a second. */
+let bomb: Buffer | undefined;
 
 function pour(response: ServerResponse): void {
   const piece = Buffer.alloc(1_048_576);

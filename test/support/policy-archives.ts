@@ -1,3 +1,4 @@
+import { readBundle } from '../../src/core/bundle/bundle.ts';
 import { packBundle, signedFiles } from '../../src/core/bundle/write-bundle.ts';
 
 import type { SigningKey } from '../../src/core/bundle/signature-key.ts';
@@ -26,8 +27,22 @@ function archive({ revision, sequence, key }: ArchiveParts, files: Readonly<Reco
   const text = new TextEncoder();
   const all = new Map([['.manifest', text.encode(JSON.stringify(manifest))]]);
   for (const [path, content] of Object.entries(files)) all.set(path, text.encode(content));
-  if (key === undefined) return packBundle(all);
-  const signed = signedFiles(all, key);
+  return key === undefined ? packBundle(all) : packSigned(all, key);
+}
+
+/** A bundle as it is, with a sequence in its manifest and, with a key, signed. */
+export function sequenced(bytes: Uint8Array, sequence: number, key?: SigningKey): Uint8Array {
+  const bundle = readBundle(bytes);
+  if (!bundle.ok) throw new Error(bundle.error.detail);
+  const manifest = JSON.parse(new TextDecoder().decode(bundle.value.files.get('.manifest'))) as Record<string, unknown>;
+  const metadata = (manifest['metadata'] ?? {}) as Record<string, object>;
+  manifest['metadata'] = { ...metadata, sallyport: { ...metadata['sallyport'], sequence } };
+  const files = new Map([...bundle.value.files, ['.manifest', new TextEncoder().encode(JSON.stringify(manifest))]]);
+  return key === undefined ? packBundle(files) : packSigned(files, key);
+}
+
+function packSigned(files: ReadonlyMap<string, Uint8Array>, key: SigningKey): Uint8Array {
+  const signed = signedFiles(files, key);
   if (!signed.ok) throw new Error(signed.error.detail);
   return packBundle(signed.value);
 }
