@@ -1,30 +1,19 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { readArtefactFacts } from '../../src/io/rego/artefact.ts';
 import { createRegoCompiler } from '../../src/io/rego/compiler.ts';
+import { nativeOpa, needsNativeOpa } from '../support/native-opa.ts';
 
 import type { Build } from '../../src/io/rego/build.ts';
 
 const run = promisify(execFile);
-const { opa: version } = await readArtefactFacts();
-const opa = await findOpa();
 const compiler = createRegoCompiler();
 after(() => compiler.stop());
-
-/** The native command of the same version: on the path, or where `go install` puts it. */
-async function findOpa(): Promise<string | undefined> {
-  for (const command of ['opa', join(process.env['GOPATH'] ?? join(homedir(), 'go'), 'bin/opa')]) {
-    const answer = await run(command, ['version']).catch(() => undefined);
-    if (answer?.stdout.includes(`Version: ${version}\n`)) return command;
-  }
-  return undefined;
-}
 
 interface Policy {
   readonly files: Readonly<Record<string, string>>;
@@ -115,7 +104,7 @@ async function buildNatively(
   for (const target of ['wasm', 'plan']) {
     await mkdir(join(folder, target));
     const archive = join(folder, `${target}.tar.gz`);
-    await run(opa ?? 'opa', ['build', '-t', target, '-o', archive, ...options], { cwd: join(folder, 'in') });
+    await run(nativeOpa ?? 'opa', ['build', '-t', target, '-o', archive, ...options], { cwd: join(folder, 'in') });
     await run('tar', ['-xzf', archive, '-C', join(folder, target)]);
   }
   const end = (): Promise<void> => rm(folder, { recursive: true, force: true });
@@ -133,10 +122,9 @@ async function buildHere(policy: Policy): Promise<Build> {
   return built.value;
 }
 
-const skip = opa === undefined ? `SKIPPED: no opa ${version} on the path or in GOPATH/bin to compare with` : false;
-if (skip !== false) process.stderr.write(`\n*** ${skip}\n\n`);
+if (needsNativeOpa.skip !== false) process.stderr.write(`\n*** SKIPPED: ${needsNativeOpa.skip}\n\n`);
 
-describe('the files of a bundle are byte for byte those of the native opa build', { skip }, () => {
+describe('the files of a bundle are byte for byte those of the native opa build', needsNativeOpa, () => {
   for (const [name, policy] of Object.entries(policies)) {
     test(name, async () => {
       const [here, native] = [await buildHere(policy), await buildNatively(policy)];

@@ -25,6 +25,23 @@ async function survives(files: SourceFiles): Promise<void> {
   for (const diagnostic of built.error) assertAboutFiles(diagnostic, files);
 }
 
+const inputSchema = { type: 'object', properties: { x: { type: 'string' } } };
+
+/** The other operations on the same files: an answer, or diagnostics about the files. */
+async function survivesAll(files: SourceFiles): Promise<void> {
+  const found = await Promise.all([
+    compiler.check({ files, inputSchema }),
+    compiler.format({ files }),
+    compiler.test({ files, coverage: true }),
+    compiler.evaluate({ files, entrypoint: 'a/allow', inputJson: '{"x": [1]}', tests: true, explain: true }),
+    compiler.inspect({ files }),
+  ]);
+  for (const each of found) {
+    const diagnostics = 'ok' in each ? (each.ok ? [] : each.error) : each;
+    for (const diagnostic of diagnostics) assertAboutFiles(diagnostic, files);
+  }
+}
+
 function assertAboutFiles(diagnostic: Diagnostic, files: SourceFiles): void {
   const { code, message, file, row, col } = diagnostic;
   assert.doesNotMatch(code, /^rego_(?:compiler_|internal_|request_)/, `${code}: ${message}`);
@@ -35,8 +52,13 @@ function assertAboutFiles(diagnostic: Diagnostic, files: SourceFiles): void {
   assert.ok(col === undefined || col >= 1);
 }
 
-async function holds(content: fc.Arbitrary<string | Uint8Array>, file: string, numRuns: number): Promise<void> {
-  const property = fc.asyncProperty(content, (generated) => survives({ 'p.rego': sound, [file]: generated }));
+async function holds(
+  content: fc.Arbitrary<string | Uint8Array>,
+  file: string,
+  numRuns: number,
+  claim: (files: SourceFiles) => Promise<void> = survives,
+): Promise<void> {
+  const property = fc.asyncProperty(content, (generated) => claim({ 'p.rego': sound, [file]: generated }));
   await fc.assert(property, { numRuns });
 }
 
@@ -119,6 +141,40 @@ test('any JSON document as data.json gives a module with exactly that data, or i
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
     assert.equal(built.ok, isObject);
     if (built.ok) assert.deepEqual(JSON.parse(built.value.dataJson), value);
+  });
+  await fc.assert(property, { numRuns: 60 });
+});
+
+test('random bytes and pieces of Rego are checked, formatted, tested, evaluated and inspected, never a crash', async () => {
+  await holds(fc.uint8Array({ maxLength: 100 }), 'q_test.rego', 30, survivesAll);
+  await holds(language, 'q_test.rego', 80, survivesAll);
+  await holds(damaged, 'p.rego', 80, survivesAll);
+});
+
+test('random text as a query gives bindings or diagnostics, never a crash', async () => {
+  const query = fc.oneof(language, fc.string({ unit: 'binary', maxLength: 60 }));
+  const property = fc.asyncProperty(query, async (text) => {
+    const evaluated = await compiler.evaluate({ files: { 'p.rego': sound }, query: text, inputJson: '{"x": 1}' });
+    if (evaluated.ok) assert.ok(Array.isArray(JSON.parse(evaluated.value.resultJson ?? '')));
+    else
+      for (const { code, message } of evaluated.error)
+        assert.doesNotMatch(code, /^rego_(?:compiler|internal)_/, message);
+  });
+  await fc.assert(property, { numRuns: 150 });
+});
+
+test('any JSON as input is evaluated, and as data, built-in answers or schema gives an answer or diagnostics', async () => {
+  const property = fc.asyncProperty(fc.json({ noUnicodeString: false }), async (text) => {
+    const asked = { files: { 'p.rego': 'package a\n\nsame := input\n' }, entrypoint: 'a/same' };
+    const evaluated = await compiler.evaluate({ ...asked, inputJson: text });
+    assert.ok(evaluated.ok);
+    assert.deepEqual(JSON.parse(evaluated.value.resultJson ?? ''), JSON.parse(text));
+    for (const other of [{ dataJson: text }, { ndBuiltinCacheJson: text }]) {
+      const answer = await compiler.evaluate({ ...asked, ...other });
+      assert.ok(answer.ok || answer.error[0]?.code === 'rego_request_error', JSON.stringify(answer));
+    }
+    const checked = await compiler.check({ files: asked.files, inputSchema: JSON.parse(text) as unknown });
+    for (const { code, message } of checked) assert.doesNotMatch(code, /^rego_(?:compiler|internal)_/, message);
   });
   await fc.assert(property, { numRuns: 60 });
 });

@@ -1,6 +1,7 @@
 /**
- * One thing wrong with a policy, or with its compilation, said so that its author can act on it.
- * `code` is OPA's own where it gives one (`rego_parse_error`, `rego_type_error`, …), else one of ours:
+ * One thing wrong with a policy, with its compilation or its evaluation, said so that its author can act on it.
+ * `code` is OPA's own where it gives one (`rego_parse_error`, `rego_type_error`, …; of an evaluation `eval_conflict_error`,
+ * `eval_builtin_error`, …), else one of ours:
  * `rego_load_error` (a file that is not what its name says), `rego_build_error`, `rego_request_error`,
  * `rego_refused_builtin`, `rego_unknown_entrypoint`, and for the compiler itself `rego_internal_error`,
  * `rego_compiler_failed`, `rego_compiler_deadline`, `rego_compiler_stopped`.

@@ -28,6 +28,7 @@ export interface Inspection {
     readonly path: string;
     /** OPA's scope: `rule`, `document`, `package` or `subpackages`. */
     readonly scope: string;
+    /** Where that is; the annotation itself stands in the lines above. */
     readonly file: string;
     readonly row: number;
     /** OPA's JSON of the annotation. */

@@ -3,12 +3,10 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/loader"
 	"github.com/open-policy-agent/opa/v1/topdown"
-	"github.com/open-policy-agent/opa/v1/util"
 )
 
 // Codes of errors that OPA gives none; its own are rego_parse_error, rego_compile_error and so on.
@@ -87,14 +85,6 @@ func fromLoader(errs loader.Errors) []diagnostic {
 		found = append(found, diagnosticsOf(e)...)
 	}
 	return found
-}
-
-// decode reads JSON text of a request as OPA does: numbers keep their digits.
-func decode(what, text string, into any) error {
-	if err := util.UnmarshalJSON([]byte(text), into); err != nil {
-		return failure{codeRequest, fmt.Sprintf("%s: %s", what, err)}
-	}
-	return nil
 }
 
 // inFile names the file of those diagnostics that name none.

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/builtins"
@@ -78,9 +76,9 @@ func (e *evaluation) options(asked evaluateRequest) ([]rego.EvalOption, error) {
 		rego.EvalNDBuiltinCache(e.cache),
 	}
 	if asked.Input != nil {
-		input, err := ast.ValueFromReader(strings.NewReader(*asked.Input))
+		input, err := decodeValue("inputJson", *asked.Input)
 		if err != nil {
-			return nil, failure{codeRequest, "inputJson: " + err.Error()}
+			return nil, err
 		}
 		options = append(options, rego.EvalParsedInput(input))
 	}
@@ -119,13 +117,4 @@ func (e *evaluation) answer(results rego.ResultSet, value bool) (any, error) {
 		reply.ResultJSON, err = jsonText(results[0].Expressions[0].Value)
 	}
 	return reply, err
-}
-
-// jsonText is one line of JSON without the escapes that only HTML needs.
-func jsonText(value any) (string, error) {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(value)
-	return strings.TrimSuffix(buffer.String(), "\n"), err
 }

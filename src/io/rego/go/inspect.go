@@ -60,27 +60,32 @@ func inspect(args json.RawMessage) (any, error) {
 		return nil, compiler.Errors
 	}
 	found := inspectAnswer{[]packageAnswer{}, []ruleInspected{}, []annotationAnswer{}, []string{}, []builtinCall{}}
-	files := map[string][]string{}
+	found.define(opened.modules)
+	found.annotate(compiler.GetAnnotationSet())
 	for _, name := range util.KeysSorted(opened.modules) {
-		module := opened.modules[name]
-		path := module.Package.Path.String()
-		files[path] = append(files[path], name)
-		for _, rule := range module.Rules {
-			at := rule.Location
-			found.Rules = append(found.Rules, ruleInspected{rule.Ref().GroundPrefix().String(), name, at.Row, at.Col, rule.Default})
-		}
 		found.Builtins = append(found.Builtins, callsIn(compiler.Modules[name])...)
 	}
-	for _, path := range util.KeysSorted(files) {
-		found.Packages = append(found.Packages, packageAnswer{path, files[path]})
-	}
-	found.annotate(compiler.GetAnnotationSet())
 	return found, nil
+}
+
+func (a *inspectAnswer) define(modules map[string]*ast.Module) {
+	files := map[string][]string{}
+	for _, name := range util.KeysSorted(modules) {
+		path := modules[name].Package.Path.String()
+		files[path] = append(files[path], name)
+		for _, rule := range modules[name].Rules {
+			at := rule.Location
+			a.Rules = append(a.Rules, ruleInspected{rule.Ref().GroundPrefix().String(), name, at.Row, at.Col, rule.Default})
+		}
+	}
+	for _, path := range util.KeysSorted(files) {
+		a.Packages = append(a.Packages, packageAnswer{path, files[path]})
+	}
 }
 
 func (a *inspectAnswer) annotate(set *ast.AnnotationSet) {
 	for _, ref := range set.Flatten() {
-		at := ref.Annotations.Location
+		at := ref.Location
 		listed := annotationAnswer{ref.Path.String(), ref.Annotations.Scope, at.File, at.Row, ref.Annotations}
 		a.Annotations = append(a.Annotations, listed)
 		if ref.Annotations.Entrypoint {

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 )
@@ -21,13 +18,13 @@ func ndCacheOf(text *string) (builtins.NDBCache, error) {
 	}
 	for name, answers := range recorded {
 		for arguments, answer := range answers {
-			key, err := ast.ValueFromReader(strings.NewReader(arguments))
+			key, err := decodeValue("ndBuiltinCacheJson: arguments of "+name, arguments)
 			if err != nil {
-				return nil, failure{codeRequest, fmt.Sprintf("ndBuiltinCacheJson: arguments %s of %s: %s", arguments, name, err)}
+				return nil, err
 			}
 			value, err := ast.InterfaceToValue(answer)
 			if err != nil {
-				return nil, failure{codeRequest, fmt.Sprintf("ndBuiltinCacheJson: answer of %s: %s", name, err)}
+				return nil, err
 			}
 			cache.Put(name, key, value)
 		}
