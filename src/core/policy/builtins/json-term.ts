@@ -9,6 +9,9 @@ type Reviver = (key: string, value: unknown, context: { readonly source?: string
 /** Deepest nesting of JSON text that is read: as deep as an argument may be. */
 const MAX_DEPTH = 512;
 
+/** Text that is no JSON. */
+export class JsonError extends BuiltinError {}
+
 /** A number of JSON text, with its digits. */
 class NumberText {
   readonly text: string;
@@ -52,7 +55,7 @@ export function parseJson(text: string): Term {
   try {
     value = JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown);
   } catch {
-    throw new BuiltinError('invalid JSON string');
+    throw new JsonError('invalid JSON string');
   }
   return termOf(value);
 }

@@ -20,6 +20,8 @@ import { URI_BUILTINS } from './uri.ts';
 import { UUID_BUILTINS } from './uuid.ts';
 import { X509_BUILTINS } from './x509.ts';
 import { YAML_BUILTINS } from './yaml.ts';
+import { GRAPHQL_BUILTINS } from './graphql.ts';
+import { JSON_SCHEMA_BUILTINS } from './json-schema.ts';
 
 /**
  * Every built-in function that this host supplies beside those that OPA compiles into the module. None reaches the network, and each gives what
@@ -48,5 +50,7 @@ export const HOST_BUILTINS: ReadonlyMap<string, Builtin> = new Map(
     ...CAST_BUILTINS,
     ...CIDR_BUILTINS,
     ...URI_BUILTINS,
+    ...GRAPHQL_BUILTINS,
+    ...JSON_SCHEMA_BUILTINS,
   }),
 );
