@@ -22,7 +22,7 @@ export class Bodies {
 
   body(scope: Scope): Body {
     let body: Body = { lines: [], scope };
-    for (let left = 1 + this.#choices.upTo(4); left > 0; left -= 1) body = this.#append(body);
+    for (let left = 1 + this.#choices.upTo(3); left > 0; left -= 1) body = this.#append(body);
     return body;
   }
 
@@ -35,7 +35,7 @@ export class Bodies {
     };
     switch (this.#choices.upTo(12)) {
       case 0:
-        return also(any());
+        return also(this.#terms.term(this.#choices.of('boolean', 'any'), scope, DEPTH));
       case 1:
         return also(`${name} := ${any()}`, name);
       case 2:

@@ -1,5 +1,5 @@
 /** Kinds of Rego values that a generator tells apart; `any` is what only evaluation knows. */
-export type Kind = 'any' | 'number' | 'string' | 'boolean' | 'array' | 'object' | 'set' | 'strings';
+export type Kind = 'any' | 'number' | 'string' | 'boolean' | 'array' | 'object' | 'set' | 'strings' | 'paths' | 'shift';
 
 /** A built-in: what it takes and gives. */
 export type Call = { readonly name: string; readonly takes: readonly Kind[]; readonly gives: Kind };
@@ -24,8 +24,8 @@ export const CALLS: readonly Call[] = [
     'bits.and': ['number', 'number'],
     'bits.or': ['number', 'number'],
     'bits.xor': ['number', 'number'],
-    'bits.lsh': ['number', 'number'],
-    'bits.rsh': ['number', 'number'],
+    'bits.lsh': ['number', 'shift'],
+    'bits.rsh': ['number', 'shift'],
     'bits.negate': ['number'],
     'units.parse': ['string'],
     'units.parse_bytes': ['string'],
@@ -108,8 +108,8 @@ export const CALLS: readonly Call[] = [
     'object.union_n': ['array'],
     'object.remove': ['object', 'array'],
     'object.filter': ['object', 'array'],
-    'json.filter': ['object', 'strings'],
-    'json.remove': ['object', 'strings'],
+    'json.filter': ['object', 'paths'],
+    'json.remove': ['object', 'paths'],
     'urlquery.decode_object': ['string'],
   }),
   ...calls('set', {

@@ -36,4 +36,4 @@ export class Choices {
 }
 
 /** Tapes for one policy with its inputs. */
-export const tapes: fc.Arbitrary<number[]> = fc.array(fc.nat(9999), { minLength: 40, maxLength: 700 });
+export const tapes: fc.Arbitrary<number[]> = fc.noBias(fc.array(fc.nat(9999), { minLength: 100, maxLength: 600 }));

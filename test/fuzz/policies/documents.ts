@@ -30,6 +30,14 @@ export function anyJson(choices: Choices, depth: number): Text {
 
 /** A JSON object with some of the keys that policies ask for. */
 export function anyObject(choices: Choices, depth: number): Text {
-  const keys = new Set(choices.some(0, 4, () => choices.of(...KEYS)));
+  return objectOf(new Set(choices.some(0, 4, () => choices.of(...KEYS))), choices, depth);
+}
+
+/** An object that has most of the keys that policies ask for. */
+export function fullObject(choices: Choices, depth: number): Text {
+  return objectOf(new Set(['a', 'b', 'c', ...choices.some(0, 3, () => choices.of(...KEYS))]), choices, depth);
+}
+
+function objectOf(keys: ReadonlySet<string>, choices: Choices, depth: number): Text {
   return `{${[...keys].map((key) => `${JSON.stringify(key)}:${anyJson(choices, depth - 1)}`).join(',')}}`;
 }

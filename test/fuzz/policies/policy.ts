@@ -1,7 +1,7 @@
 import { Bodies } from './bodies.ts';
 import type { Call } from './calls.ts';
 import { Choices } from './choices.ts';
-import { KEYS, anyObject } from './documents.ts';
+import { KEYS, anyObject, fullObject } from './documents.ts';
 import { Names } from './scope.ts';
 import type { Scope } from './scope.ts';
 import { Terms } from './terms.ts';
@@ -22,12 +22,17 @@ const DEPTH = 3;
 /** Reads a policy from a tape. `calls` are the built-ins that it may call. */
 export function generatePolicy(tape: readonly number[], calls: readonly Call[]): Generated {
   const choices = new Choices(tape);
-  const dataJson = `{"d":${anyObject(choices, 3)}}`;
-  const inputsJson = choices.some(1, 3, () => anyObject(choices, 3));
+  const dataJson = asWritten(`{"d":${fullObject(choices, 3)}}`);
+  const inputsJson = choices.some(1, 3, () => asWritten(choices.of(fullObject, fullObject, anyObject)(choices, 3)));
   const writer = new Rules(choices, calls);
   const units = choices.some(1, 5, (index) => writer.unit(index));
   const files = Object.fromEntries(units.map(({ name, text }) => [`${name}.rego`, PACKAGE + text]));
   return { files, rules: units.filter(({ rule }) => rule).map(({ name }) => name), dataJson, inputsJson };
+}
+
+/** The text as this host writes it: input reaches it as values, where `1e3` and `1000` are one. */
+function asWritten(json: string): string {
+  return JSON.stringify(JSON.parse(json));
 }
 
 type Unit = { readonly name: string; readonly text: string; readonly rule: boolean };
@@ -47,7 +52,7 @@ class Rules {
   }
 
   unit(index: number): Unit {
-    const kind = this.#choices.upTo(6);
+    const kind = this.#choices.upTo(7);
     if (kind === 5) return this.#function(`f${index}`);
     const name = `r${index}`;
     const text = this.#rule(name, kind);
@@ -57,6 +62,7 @@ class Rules {
 
   #rule(name: string, kind: number): string {
     if (kind === 0) return this.#clause((scope) => `${name} := ${this.#term(scope)}`);
+    if (kind === 6) return this.#collected(name);
     if (kind === 1) return this.#choices.some(1, 3, () => this.#contains(name)).join('\n');
     if (kind === 2) {
       const head = (scope: Scope): string => `${name}[${this.#term(scope)}] := ${this.#term(scope)}`;
@@ -67,6 +73,12 @@ class Rules {
     return this.#choices
       .some(1, 3, () => this.#clause((scope) => `${name}.x[${key}] := ${this.#term(scope)}`))
       .join('\n');
+  }
+
+  /** A rule that is defined even where its body fails. */
+  #collected(name: string): string {
+    const { lines, scope } = this.#bodies.body(this.#scope);
+    return `${name} := [${this.#term(scope)} | ${lines.join('; ')}]\n`;
   }
 
   #contains(name: string): string {

@@ -18,10 +18,13 @@ export class Terms {
 
   /** A term that OPA's type checker takes for `kind`: one of it, or one of which it knows nothing. */
   term(kind: Kind, scope: Scope, depth: number): string {
-    const choice = this.#choices.upTo(depth > 0 ? 10 : 4);
-    if (choice <= 1) return this.reference(scope);
-    if (choice <= 3) return this.#literal(kind);
-    if (choice <= 6) return this.#call(kind, scope, depth);
+    // A larger shift fills the memory of the interpreter.
+    if (kind === 'shift') return this.#choices.of('0', '1', '63', '64', '100', '-1', '1.5');
+    const choice = this.#choices.upTo(depth > 0 ? 12 : 3);
+    // What is not known to be of the kind that is wanted is mostly undefined there.
+    if (choice === 0 || (kind === 'any' && choice <= 2)) return this.reference(scope);
+    if (choice <= 4) return this.#literal(kind);
+    if (choice <= 8) return this.#call(kind, scope, depth);
     return this.#made(kind, scope, depth);
   }
 
@@ -50,6 +53,7 @@ export class Terms {
   #literal(kind: Kind): string {
     switch (kind) {
       case 'number':
+      case 'shift':
         return anyNumber(this.#choices);
       case 'string':
         return this.#text();
@@ -66,6 +70,8 @@ export class Terms {
         return this.#choices.of('set()', `{${this.#choices.some(1, 3, () => this.#literal('any')).join(', ')}}`);
       case 'object':
         return this.#object(() => this.#literal('any'));
+      case 'paths':
+        return this.#choices.of('["a"]', '["a/b", "b/0"]', '{"é", "c"}', '[["a"], ["b", "0"], "a.b"]');
       case 'any':
         return this.#literal(
           this.#choices.of('number', 'string', 'string', 'boolean', 'array', 'object', 'set', 'strings'),
@@ -114,6 +120,8 @@ export class Terms {
         return this.#anything(scope, depth);
       case 'boolean':
       case 'string':
+      case 'paths':
+      case 'shift':
         return this.#call(kind, scope, depth);
       default:
         return kind satisfies never;
