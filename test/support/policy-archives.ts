@@ -8,6 +8,8 @@ export type ArchiveParts = {
   readonly revision?: string;
   readonly sequence?: number;
   readonly data?: unknown;
+  /** Default: all. */
+  readonly roots?: readonly string[];
   readonly key?: SigningKey;
 };
 
@@ -21,9 +23,12 @@ export function deltaArchive(parts: ArchiveParts & { readonly operations: readon
   return archive(parts, { 'patch.json': JSON.stringify({ data: parts.operations }) });
 }
 
-function archive({ revision, sequence, key }: ArchiveParts, files: Readonly<Record<string, string>>): Uint8Array {
+function archive(
+  { revision, sequence, key, roots = [''] }: ArchiveParts,
+  files: Readonly<Record<string, string>>,
+): Uint8Array {
   const metadata = sequence === undefined ? {} : { metadata: { sallyport: { sequence } } };
-  const manifest = { revision, roots: [''], ...metadata };
+  const manifest = { revision, roots, ...metadata };
   const text = new TextEncoder();
   const all = new Map([['.manifest', text.encode(JSON.stringify(manifest))]]);
   for (const [path, content] of Object.entries(files)) all.set(path, text.encode(content));

@@ -22,20 +22,21 @@ export class ConnectionCase<R extends RawExchange> extends Case<R> {
 
   protected override decide(): void {
     const policy = this.host.policy();
-    if (policy === undefined) {
-      this.refuse(fault('policy_unavailable', 'no policy revision is active'));
+    if (policy !== undefined) this.judgement = judge(policy, rawConnectionInput(this.#input), this.host.clock);
+    const denial = policy === undefined ? fault('policy_unavailable', 'no policy revision is active') : this.#denial();
+    if (denial !== undefined && this.host.mode === 'enforce') {
+      this.refuse(denial);
       return;
     }
-    this.judgement = judge(policy, rawConnectionInput(this.#input), this.host.clock);
-    const { decision } = this.judgement;
-    if (decision.kind === 'deny' && this.host.mode === 'enforce') {
-      this.refuse(decision.fault);
-      return;
-    }
-    if (decision.kind === 'deny') this.reason = decision.fault;
+    if (denial !== undefined) this.reason = denial;
     this.forwarding();
     const permit = Permit.mint(this.decisionId, this.exchange.connection, undefined);
     this.#forward(permit, this.exchange, (outcome) => this.close(outcome));
+  }
+
+  #denial(): Fault | undefined {
+    const decision = this.judgement?.decision;
+    return decision?.kind === 'deny' ? decision.fault : undefined;
   }
 
   protected override writeRefusal(_reason: Fault): void {

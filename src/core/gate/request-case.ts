@@ -74,7 +74,7 @@ export class RequestCase<E extends Exchange> extends Case<E> {
   #collect(request: CanonicalRequest, collected: CollectedBody | undefined): void {
     const policy = this.host.policy();
     if (policy === undefined) {
-      this.refuse(fault('policy_unavailable', 'no policy revision is active'));
+      this.#withoutPolicy(request);
       return;
     }
     const wanted = collected === undefined ? bodyWanted(request, policy.needs, this.#guard.descriptors()) : undefined;
@@ -90,6 +90,17 @@ export class RequestCase<E extends Exchange> extends Case<E> {
         this.refuse(body);
       } else this.#collect(request, body);
     });
+  }
+
+  /** A bundle server that gave no policy yet. In shadow mode that blocks no more than a policy that denies (promise 5). */
+  #withoutPolicy(request: CanonicalRequest): void {
+    const unavailable = fault('policy_unavailable', 'no policy revision is active');
+    if (this.host.mode === 'enforce') {
+      this.refuse(unavailable);
+      return;
+    }
+    this.reason = unavailable;
+    this.#pass(request, NO_OBLIGATIONS);
   }
 
   #judge(request: CanonicalRequest, policy: Policy, collected: CollectedBody | undefined): void {

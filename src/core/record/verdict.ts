@@ -9,6 +9,7 @@ export function verdictOf(
 ): 'allow' | 'deny' | 'would-deny' {
   if (facts.fault === undefined) return 'allow';
   if (facts.mode === 'enforce' || facts.outcome.kind === 'refused') return 'deny';
-  // A refusal whose peer was already gone ends as `aborted` too; it has no decision.
-  return facts.outcome.kind === 'aborted' && facts.decision === undefined ? 'deny' : 'would-deny';
+  // A refusal whose peer was already gone ends as `aborted` too; it has no decision. Neither has what was forwarded while there was no policy.
+  const isUndecided = facts.decision === undefined && facts.fault.code !== 'policy_unavailable';
+  return facts.outcome.kind === 'aborted' && isUndecided ? 'deny' : 'would-deny';
 }

@@ -294,6 +294,19 @@ describe('bodies', () => {
 });
 
 describe('promise 5: shadow mode never blocks on policy and says what would have been', () => {
+  test('no policy yet: requests and connections are forwarded, and the record says that they would not have been', () => {
+    for (const exchange of [new FakeExchange(http1Head('GET', '/')), undefined]) {
+      const world = new FakeGateWorld({ mode: 'shadow' });
+      world.policy = undefined;
+      if (exchange === undefined) world.gate.raw(new FakeRawExchange());
+      else world.gate.exchange(exchange);
+      const [record, ...more] = world.journal.records;
+      assert.deepEqual(more, []);
+      const { verdict, fault: code, outcome } = record?.sallyport ?? {};
+      assert.deepEqual([verdict, code, outcome?.kind], ['would-deny', 'policy_unavailable', 'forwarded']);
+    }
+  });
+
   const rows: readonly (readonly [string, FakePolicy, string, FakeExchange])[] = [
     ['a denial', new FakePolicy(false), 'policy_denied', new FakeExchange(http1Head('GET', '/'))],
     [

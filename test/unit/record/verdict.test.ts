@@ -7,6 +7,7 @@ import { verdictOf } from '../../../src/core/record/verdict.ts';
 
 const denied = fault('policy_denied', '');
 const malformed = fault('request_malformed', '');
+const noPolicy = fault('policy_unavailable', '');
 const deny: Decision = { kind: 'deny', fault: denied, answer: undefined, reasons: [], dynamicMetadata: {} };
 const allow: Decision = { kind: 'allow', obligations: NO_OBLIGATIONS, reasons: [] };
 const forwarded: Outcome = { kind: 'forwarded', status: 200, bytesIn: 0, bytesOut: 0 };
@@ -36,6 +37,9 @@ const rows = [
   ['denied on trial, peer gone while forwarding', 'shadow', denied, deny, gone, 'would-deny'],
   ['denied on trial, upstream failed', 'shadow', denied, deny, failed, 'would-deny'],
   ['allowed on trial, but its body had no reading', 'shadow', fault('body_malformed', ''), allow, gone, 'would-deny'],
+  ['no policy yet, on trial', 'shadow', noPolicy, undefined, forwarded, 'would-deny'],
+  ['no policy yet, on trial, peer gone while forwarding', 'shadow', noPolicy, undefined, gone, 'would-deny'],
+  ['no policy yet', 'enforce', noPolicy, undefined, refused, 'deny'],
   ['malformed, on trial as well', 'shadow', malformed, undefined, refused, 'deny'],
   ['malformed, on trial, peer gone before the answer', 'shadow', malformed, undefined, gone, 'deny'],
 ] as const;
