@@ -19,6 +19,10 @@ const PATTERNS: readonly (readonly [string, readonly string[], readonly string[]
   ['a\\*b', ['a*b'], ['axb']],
   ['(a|b)+.$', ['(a|b)+.$'], ['a', 'ab.']],
   ['', [''], ['a']],
+  ['*/b*c', ['a/bc', '/bxc', 'a/bcc'], ['a/x/bc', 'bc', 'a/b/c']],
+  ['*a*b', ['ab', 'xaxb', 'abab'], ['a/b', 'ba', 'aba']],
+  // Backtracking into every star would take hours.
+  ['*a*a*a*a*b', [`${'a'.repeat(1_000)}b`], ['a'.repeat(1_000)]],
 ];
 for (const [pattern, yes, no] of PATTERNS) {
   test(`OPA, exclude_files: ${JSON.stringify(pattern)}`, () => {
