@@ -9,7 +9,7 @@ import type { BundleState } from '../io/sources/bundle-state.ts';
 import { readBounded } from '../io/sources/read-file.ts';
 import type { Log } from '../io/telemetry/log.ts';
 
-/** A timer that keeps no process alive and cannot be held up by one. */
+/** Keeps the process alive while it runs: what waits to be uploaded is worth it, and `stop` cancels it. */
 function timer(ms: number, action: () => void): () => void {
   const handle = setTimeout(action, ms);
   return () => clearTimeout(handle);

@@ -2,8 +2,8 @@ import { gzip } from 'node:zlib';
 
 /** Lines as the JSON array of one upload, compressed. Calls back once, from the thread pool: the event loop does not wait for it. */
 export function encodeUpload(lines: readonly Uint8Array[], done: (body: Uint8Array) => void): void {
-  const parts: Uint8Array[] = [];
-  for (const line of lines) parts.push(parts.length === 0 ? OPEN : COMMA, line);
+  const parts: Uint8Array[] = [OPEN];
+  for (const line of lines) parts.push(...(parts.length === 1 ? [line] : [COMMA, line]));
   parts.push(CLOSE);
   gzip(Buffer.concat(parts), (error, body) => {
     if (error) throw error;

@@ -36,6 +36,37 @@ test('relative paths count from the folder of the file, wherever the process sta
   for (const part of [config.value, identity, policy, policy.bundle, journal]) assert.ok(Object.isFrozen(part));
 });
 
+test('so do those of servers and keys', async (context) => {
+  const folder = await tempFolder(context);
+  const access = { tokenFile: 't', trustBundle: 'ca.pem', certificate: 'c.pem', privateKey: '/k.pem' };
+  const file = {
+    identity: { certificate: 'c', privateKey: 'k', trustBundles: { 'example.org': 'b' } },
+    inbound: [{ listen: '127.0.0.1:0', upstream: 'http://127.0.0.1:1' }],
+    policy: {
+      bundle: 'https://control.test/b',
+      bundleServer: { ...access, persist: 'keep' },
+      verification: { keys: { a: { algorithm: 'RS256', file: 'a.pem' }, b: { algorithm: 'HS256', secret: 's' } } },
+    },
+    journal: [{ url: 'https://control.test/logs', ...access }],
+    status: { url: 'https://control.test/status', ...access },
+  };
+  await writeFiles(folder, { 'sallyport.json': JSON.stringify(file) });
+  const config = await readConfigFile(join(folder, 'sallyport.json'), {});
+  assert.ok(config.ok, JSON.stringify(config));
+  const at = (path: string): string => join(folder, path);
+  const paths = { tokenFile: at('t'), trustBundle: at('ca.pem'), certificate: at('c.pem'), privateKey: '/k.pem' };
+  const { policy, journal, status } = config.value;
+  for (const server of [policy.bundleServer, journal[0], status]) {
+    assert.deepEqual({ ...server, ...paths }, server);
+    assert.ok(Object.isFrozen(server));
+  }
+  assert.equal(policy.bundleServer.persist, at('keep'));
+  assert.deepEqual(
+    [policy.verification?.keys['a']?.file, policy.verification?.keys['b']?.file],
+    [at('a.pem'), undefined],
+  );
+});
+
 test('mistakes come as mistakes, a missing file as unreadable', async (context) => {
   const folder = await tempFolder(context);
   await writeFiles(folder, { 'bad.yaml': 'identity: 1' });
