@@ -4,7 +4,7 @@ import type { KeyObject, webcrypto } from 'node:crypto';
 import { BuiltinError } from '../builtin.ts';
 import type { BuiltinContext } from '../builtin.ts';
 import type { Term } from '../term.ts';
-import { chargeImport } from './crypto-cost.ts';
+import { chargeImport, chargeReading } from './crypto-cost.ts';
 import { base64Bytes, base64UrlBytes, bigBytes, bigOf, sameBytes } from './go-bytes.ts';
 import { members, parseJson } from './json-term.ts';
 import { readPem } from './pem.ts';
@@ -44,7 +44,7 @@ export function verificationKeys(text: string, cost: BuiltinContext): NamedKey[]
   const block = readPem(text);
   if (block === undefined) return readJwks(text, cost).filter(({ alg }) => alg === '' || SIGNATURE_ALGORITHMS.has(alg));
   if (block.rest !== '') throw new BuiltinError('extra data after a PEM certificate block');
-  chargeImport(cost);
+  chargeReading(cost, text);
   const key = pemKey(block.type, block.bytes);
   return key === undefined ? [] : [{ alg: '', kid: '', key: { kind: 'public', key } }];
 }

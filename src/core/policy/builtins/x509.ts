@@ -2,7 +2,7 @@ import { BuiltinError, integerArg, stringArg, wrongType } from '../builtin.ts';
 import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { NULL, arr, bool, str } from '../term.ts';
 import type { Term } from '../term.ts';
-import { chargeImport } from './crypto-cost.ts';
+import { chargeReading } from './crypto-cost.ts';
 import { base64Bytes, textOf } from './go-bytes.ts';
 import { members } from './json-term.ts';
 import { allPem, readPem } from './pem.ts';
@@ -39,14 +39,13 @@ const USAGE_NAMES: readonly string[] = [
 
 /** Certificates of PEM, of base64 of PEM, or of base64 of DER one behind the other. */
 function certificatesIn(text: string, context: BuiltinContext): Certificate[] {
+  chargeReading(context, text);
   const pem = text.startsWith(BEGIN) ? text : pemOrDer(text);
   const certificates =
     typeof pem === 'string'
       ? allPem(pem).flatMap(({ type, bytes }) => certificatesOf(type, bytes))
       : readCertificates(pem);
-  const list = Array.from(certificates);
-  chargeImport(context, list.length);
-  return list;
+  return Array.from(certificates);
 }
 
 function pemOrDer(text: string): string | Uint8Array {
@@ -110,20 +109,18 @@ function usagesOf(value: Term): readonly string[] {
 
 function parseRequest(args: readonly Term[], context: BuiltinContext): Term {
   const text = stringArg(args, 0);
+  chargeReading(context, text);
   const pemText = text.startsWith('-----BEGIN CERTIFICATE REQUEST-----') ? text : undefined;
   const bytes = pemText === undefined ? base64Bytes(text) : new Uint8Array();
   const block = readPem(pemText ?? textOf(bytes));
   if (block !== undefined && block.type !== 'CERTIFICATE REQUEST')
     throw new BuiltinError('invalid PEM-encoded certificate signing request');
-  chargeImport(context);
   return requestTerm(block?.bytes ?? bytes);
 }
 
 function privateKeysIn(text: string, context: BuiltinContext): PrivateKey[] {
-  const keys = readPrivateKeys(text);
-  // Checking and completing an RSA key costs a good deal more than reading a public one.
-  chargeImport(context, keys.length * 10);
-  return keys;
+  chargeReading(context, text);
+  return readPrivateKeys(text);
 }
 
 /** The first key as a JWK, of whatever type it is, despite the name; null where there is none. */
@@ -144,13 +141,13 @@ function parsePrivateKeys(args: readonly Term[], context: BuiltinContext): Term 
 
 /** A chain and the private key of its first certificate, as Go's `tls.Certificate`. */
 function parseKeyPair(args: readonly Term[], context: BuiltinContext): Term {
+  for (const index of [0, 1]) chargeReading(context, stringArg(args, index));
   const chain = derOrPem(stringArg(args, 0), 'CERTIFICATE').flatMap(({ type, bytes }) =>
     type === 'CERTIFICATE' ? [bytes] : [],
   );
   const keyBlock = derOrPem(stringArg(args, 1), 'PRIVATE KEY').find(({ type }) => /(?:^| )PRIVATE KEY$/.test(type));
   const [first] = chain;
   if (first === undefined || keyBlock === undefined) throw new BuiltinError('no certificate or no private key in PEM');
-  chargeImport(context, 11);
   const leaf = readCertificate(first);
   const key = anyPrivateKey(keyBlock.bytes);
   if (leaf.keyInfo.key === undefined || !isSameKey(leaf.keyInfo.key, publicHalf(key)))

@@ -315,3 +315,9 @@ describe('crypto.x509.parse_and_verify_certificates_with_options', () => {
     );
   }
 });
+
+test('reading is paid for before it is done', () => {
+  const text = pem(...Array.from({ length: 40 }, () => root.certificate.der));
+  assert.throws(() => answer(PARSE, [text], limited(200_000_000)), EvaluationHalt);
+  assert.throws(() => answer(PARSE, ['%'.repeat(100_000)], limited(200_000_000)), EvaluationHalt);
+});
