@@ -5,6 +5,7 @@ import fc from 'fast-check';
 
 import { BuiltinError } from '../../src/core/policy/builtin.ts';
 import { regoText } from '../../src/core/policy/builtins/go-value.ts';
+import { parseTerm } from '../../src/core/policy/term-text.ts';
 import { arr, num, str } from '../../src/core/policy/term.ts';
 import type { Term } from '../../src/core/policy/term.ts';
 import { FREE, call } from '../support/builtin-call.ts';
@@ -161,6 +162,24 @@ const directive = parts(
   '%x',
 );
 const operand = fc.oneof(number('0', '-5', '65', '1.5', '1e21', '123456789012345678901', '0.000123', '3'), subject);
+const template = parts(
+  0,
+  6,
+  '{{.a}}',
+  '{{.b.c}}',
+  '{{ .b -}}',
+  '{{if .a}}',
+  '{{range .b}}',
+  '{{with .b}}',
+  '{{else}}',
+  '{{else if .b}}',
+  '{{end}}',
+  '{{end}}',
+  '{{- . }}',
+  ' x\n',
+  '{{/* c */}}',
+  '}}',
+);
 const small = number('0', '1', '5', '-3', '10', '2.0', '1e1', '1.5');
 
 const CASES: readonly (readonly [string, readonly fc.Arbitrary<Term>[]])[] = [
@@ -177,6 +196,13 @@ const CASES: readonly (readonly [string, readonly fc.Arbitrary<Term>[]])[] = [
     ],
   ],
   ['regex.globs_match', [glob, glob]],
+  [
+    'strings.render_template',
+    [
+      template,
+      fc.constantFrom('{"a": 1.50, "b": {"c": ["x", null]}}', '{"a": "", "b": [1, true]}', '{}').map(parseTerm),
+    ],
+  ],
   ['semver.compare', [version, version]],
   ['semver.is_valid', [version]],
   ['units.parse', [amount]],

@@ -11,6 +11,7 @@ import { JWT_BUILTINS } from './jwt.ts';
 import { NUMBER_BUILTINS } from './numbers.ts';
 import { OBJECT_BUILTINS } from './object-subset.ts';
 import { REGEX_BUILTINS } from './regex.ts';
+import { TEMPLATE_BUILTINS } from './render-template.ts';
 import { SEMVER_BUILTINS } from './semver.ts';
 import { SPRINTF_BUILTINS } from './sprintf.ts';
 import { STRING_BUILTINS } from './strings.ts';
@@ -52,5 +53,6 @@ export const HOST_BUILTINS: ReadonlyMap<string, Builtin> = new Map(
     ...URI_BUILTINS,
     ...GRAPHQL_BUILTINS,
     ...JSON_SCHEMA_BUILTINS,
+    ...TEMPLATE_BUILTINS,
   }),
 );
