@@ -10,7 +10,7 @@ import { record } from './json-term.ts';
 import { resolvePlain, scalarTerm } from './yaml-scalar.ts';
 import type { Resolved } from './yaml-scalar.ts';
 
-import type { Alias, Pair, Scalar, YAMLMap } from 'yaml';
+import type { Alias, CST, Pair, Scalar, YAMLMap } from 'yaml';
 
 /** Deepest nesting that is read; OPA reads 10,000 levels. The library's composer recurses. */
 const MAX_DEPTH = 100;
@@ -26,14 +26,21 @@ export function readYaml(text: string, context: BuiltinContext): Term {
   if (UNREADABLE.test(text) || !text.isWellFormed()) throw new BuiltinError('yaml: control characters are not allowed');
   const tokens = [...new Parser().parse(text)];
   if (tooDeep(tokens, MAX_DEPTH) !== undefined) throw new BuiltinError(`yaml: nested deeper than ${MAX_DEPTH} levels`);
-  if (tokens.find(({ type }) => type !== 'comment' && type !== 'space' && type !== 'newline')?.type === 'doc-end')
-    throw new BuiltinError('yaml: a document ends before it begins');
+  if (endsFirst(tokens)) throw new BuiltinError('yaml: a document ends before it begins');
   const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, prettyErrors: false, logLevel: 'silent' });
   const documents = [...composer.compose(tokens, true, text.length)];
   const error = documents.flatMap((document) => document.errors)[0];
   if (error !== undefined) throw new BuiltinError(`yaml: ${error.message}`);
   const [first] = documents;
   return first === undefined ? NULL : new Decoder(first.contents, context).value(first.contents);
+}
+
+/** True where the stream begins with `...`, which go-yaml refuses. */
+function endsFirst(tokens: readonly CST.Token[]): boolean {
+  const [first, second] = tokens.filter(({ type }) => type === 'document' || type === 'doc-end');
+  const isEmpty =
+    first?.type === 'document' && first.value === undefined && !first.start.some(({ type }) => type === 'doc-start');
+  return isEmpty && second?.type === 'doc-end';
 }
 
 /** What of aliases may come of a document before it is taken for a bomb (go-yaml decode.go, allowedAliasRatio). */
