@@ -147,12 +147,10 @@ const value: fc.Arbitrary<Term> = fc.letrec<{ value: Term }>((tie) => ({
     fc.constantFrom('a', 'b', '').map(str),
     fc.integer().map(num),
     fc.array(tie('value'), { maxLength: 3 }).map(arr),
-    fc
-      .dictionary(fc.constantFrom('a', 'b', 'c'), tie('value'))
-      .map((fields): Term => ({
-        kind: 'object',
-        entries: Object.entries(fields).map(([key, one]) => [str(key), one] as const),
-      })),
+    fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('value')).map((fields): Term => ({
+      kind: 'object',
+      entries: Object.entries(fields).map(([key, one]) => [str(key), one] as const),
+    })),
   ),
 })).value;
 
