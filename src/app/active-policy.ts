@@ -4,7 +4,8 @@ import type { Config } from '../core/config/config.ts';
 import type { Clock, Random } from '../core/kernel/clock.ts';
 import { err, ok, type Result } from '../core/kernel/result.ts';
 import type { LoadedPolicy } from '../core/policy/host.ts';
-import { describeLoadProblem } from '../core/policy/load-problem.ts';
+import { callPlaces } from '../core/policy/call-places.ts';
+import { describeLoadProblem, type LoadProblem } from '../core/policy/load-problem.ts';
 import { loadJudgedPolicy } from '../core/policy/second-opinion.ts';
 import { loadDescriptors } from '../core/request/descriptors.ts';
 import type { ProtoDescriptors } from '../core/request/grpc-body.ts';
@@ -112,6 +113,15 @@ async function activate(
     { wasm, plan, data, bundles, entrypoint: config.decision },
     { clock, random, memoryBytes: config.memory, budget: config.budget },
   );
-  if (!policy.ok) return err([describeLoadProblem(policy.error)]);
+  if (!policy.ok) return err([describeLoadProblem(policy.error), ...callsOfMissing(policy.error, revision)]);
   return ok(Object.freeze({ policy: policy.value, descriptors: descriptors.value }));
+}
+
+/** Where a delivered policy calls what is not here, one line for each built-in whose call is found in the Rego beside it. */
+function callsOfMissing(problem: LoadProblem, { rego }: PolicyRevision): Problems {
+  if (problem.kind !== 'builtins_missing') return [];
+  return problem.names.flatMap((name) => {
+    const places = callPlaces(rego, name);
+    return places.length === 0 ? [] : [`${name} is called in ${places.join(', ')}`];
+  });
 }

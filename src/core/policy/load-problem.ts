@@ -1,3 +1,5 @@
+import { REFUSED_BUILTINS } from './refused-builtins.ts';
+
 /** Why a policy cannot go live. The one that is active stays active (promise 7). */
 export type LoadProblem =
   /** Not a WebAssembly module, newer than the MVP, or not made by OPA's compiler. */
@@ -26,7 +28,7 @@ export function describeLoadProblem(problem: LoadProblem): string {
     case 'entrypoint_missing':
       return `the policy has no entrypoint ${problem.entrypoint}; it has ${problem.available.join(', ') || 'none'}`;
     case 'builtins_missing':
-      return `the policy needs built-in functions that are not available here: ${problem.names.join(', ')}`;
+      return `the policy needs built-in functions that are not available here: ${problem.names.map(withReason).join(', ')}`;
     case 'data_invalid':
       return `the policy's data cannot be used: ${problem.detail}`;
     case 'memory_exceeded':
@@ -38,4 +40,8 @@ export function describeLoadProblem(problem: LoadProblem): string {
     default:
       return problem satisfies never;
   }
+}
+
+function withReason(name: string): string {
+  return Object.hasOwn(REFUSED_BUILTINS, name) ? `${name} (${REFUSED_BUILTINS[name] ?? ''})` : name;
 }

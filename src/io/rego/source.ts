@@ -1,4 +1,5 @@
-import { refusedBuiltins } from './refused-builtins.ts';
+import { REFUSED_BUILTINS } from '../../core/policy/refused-builtins.ts';
+
 import { buildFiles, encodeFiles } from './source-files.ts';
 
 import type { SourceFiles } from './source-files.ts';
@@ -20,7 +21,7 @@ export interface SourceRequest {
 
 /** What a policy is built from: all files but the tests, and no refused built-in is known. */
 export function builtSource(request: SourceRequest): Source {
-  return sourceWith(request, buildFiles(request.files), Object.keys(refusedBuiltins));
+  return sourceWith(request, buildFiles(request.files), Object.keys(REFUSED_BUILTINS));
 }
 
 /**

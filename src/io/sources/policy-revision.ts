@@ -23,6 +23,8 @@ export type PolicyRevision = {
   readonly data: unknown;
   /** Name (that of the folder or archive) and revision, for records. */
   readonly bundles: Readonly<Record<string, { readonly revision: string }>>;
+  /** Rego that came with it, by path: for people. */
+  readonly rego: PolicyFiles;
   /** Protobuf descriptor set that goes with it. */
   readonly descriptors: Uint8Array | undefined;
 };
@@ -50,6 +52,7 @@ export async function revisionOf(
     plan: plan?.value,
     data: parseExactJson(dataJson)?.value,
     bundles: { [name]: { revision: bundle.revision } },
+    rego: bundle.rego,
     descriptors,
   });
 }
