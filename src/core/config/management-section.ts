@@ -128,7 +128,7 @@ const receiver = section({
   maxBytes: size(16 * 1_024, 16 * 1_048_576)
     .prefault('256KiB')
     .describe(
-      "Most bytes of one upload, compressed. OPA's 32KiB hold about 100 of our records; 256KiB hold about 1,000 and stay below the 1 MiB that common proxies accept.",
+      "Most bytes of one upload, compressed. OPA's 32KiB hold a few hundred of our records; 256KiB hold one to three thousand and stay below the 1 MiB that common proxies accept.",
     ),
 });
 
