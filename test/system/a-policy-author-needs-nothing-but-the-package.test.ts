@@ -23,6 +23,11 @@ function sallyport(cwd: string, ...args: string[]): Promise<Ran> {
   return promise;
 }
 
+/** Allows one path. */
+function rego(path: string): string {
+  return `package test.authz\n\ndecision := input.attributes.request.http.path == "${path}"\n`;
+}
+
 test(
   'new, test, a typo found by check with its line, build: with nothing installed but the package',
   { timeout: 120_000 },
@@ -35,15 +40,15 @@ test(
     assert.match(tested.out, /^\d+ passed; at most [\d,]+ steps; in both evaluators$/m);
 
     const file = join(folder, 'demo/sallyport/authz.rego');
-    const rego = await readFile(file, 'utf8');
-    await writeFile(file, rego.replace('input.parsed_path', 'input.parsedpath'));
-    const line = rego.slice(0, rego.indexOf('input.parsed_path')).split('\n').length;
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace('input.parsed_path', 'input.parsedpath'));
+    const line = text.slice(0, text.indexOf('input.parsed_path')).split('\n').length;
     const checked = await sallyport(folder, 'policy', 'check', 'demo');
     assert.equal(checked.code, 2);
     assert.match(checked.err, new RegExp(`^demo/sallyport/authz\\.rego:${line}:\\d+: rego_type_error`, 'm'));
     assert.match(checked.err, /"parsed_path"/);
 
-    await writeFile(file, rego);
+    await writeFile(file, text);
     const built = await sallyport(folder, 'policy', 'build', 'demo', '-o', 'demo.tar.gz', '--revision', 'r1');
     assert.match(built.out, /^demo\.tar\.gz: revision r1, /);
   },
@@ -91,8 +96,6 @@ test(
   async (context) => {
     const upstream = await startEchoUpstream();
     context.after(upstream.close);
-    const rego = (path: string): string =>
-      `package test.authz\n\ndecision := input.attributes.request.http.path == "${path}"\n`;
     const system = await startSystem(context, {
       upstream: `http://127.0.0.1:${upstream.port}`,
       policy: rego('/none'),

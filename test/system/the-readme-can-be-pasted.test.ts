@@ -31,6 +31,20 @@ function start(context: TestContext, program: string, args: readonly string[], c
 
 const portIn = (text: string, pattern: RegExp): number | undefined => Number(pattern.exec(text)?.[1]) || undefined;
 
+test('README: a policy is made, tested, checked, built and inspected by what stands there', async (context) => {
+  const folder = await tempFolder(context);
+  const [commands = ''] = commandsBelow('Write a policy');
+  const { stdout } = await run('/bin/sh', ['-e', '-c', commands], { cwd: folder });
+  for (const said of [
+    /^\d+ passed; .* in both evaluators$/m,
+    /^\d+ files of Rego: good$/m,
+    /^demo\.tar\.gz: revision /m,
+    /^decision +sallyport\/authz\/decision: /m,
+  ]) {
+    assert.match(stdout, said);
+  }
+});
+
 test('README: an agent is wrapped, called and refused by what stands there, on other ports', async (context) => {
   const folder = await tempFolder(context);
   const [wrap = '', call = ''] = commandsBelow('Wrap your own agent');
