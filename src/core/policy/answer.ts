@@ -70,7 +70,7 @@ function plainValue(term: Term): unknown {
     case 'null':
       return null;
     case 'number':
-      return refuseInfinite('', Number(term.text));
+      return finite(Number(term.text));
     case 'array':
     case 'set':
       return term.items.map(plainValue);
@@ -84,6 +84,12 @@ function plainValue(term: Term): unknown {
   }
 }
 
+/** The module's `to_number` makes numbers of `1e` and the like, which are none. */
+function finite(value: number): number {
+  if (!Number.isFinite(value)) throw new RangeError('a number of the result is out of range');
+  return value;
+}
+
 /** As OPA writes values as JSON (`ast.JSON`): a set is an array in Rego's order, and a key that is no string is its own JSON text. */
 function jsonTerm(term: Term): Term {
   switch (term.kind) {
@@ -93,8 +99,13 @@ function jsonTerm(term: Term): Term {
       return arr(sorted(term.items).map(jsonTerm));
     case 'object':
       return { kind: 'object', entries: term.entries.map(([key, value]) => [str(keyText(key)), jsonTerm(value)]) };
-    default:
+    case 'null':
+    case 'boolean':
+    case 'number':
+    case 'string':
       return term;
+    default:
+      return term satisfies never;
   }
 }
 
@@ -104,8 +115,7 @@ function keyText(key: Term): string {
 
 /** `1e999` is a number in Rego and would be Infinity here. */
 function refuseInfinite(_key: string, value: unknown): unknown {
-  if (value === Infinity || value === -Infinity) throw new RangeError('a number of the result is out of range');
-  return value;
+  return typeof value === 'number' ? finite(value) : value;
 }
 
 function startsWith(bytes: Uint8Array, start: number, expected: Uint8Array): boolean {

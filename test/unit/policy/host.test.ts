@@ -87,6 +87,8 @@ test('an evaluation may give back any address: what is not there is a fault', ()
     [TEXT_AT.own, '{{"result": [1e999]}}', 'policy_result_invalid'],
     [TEXT_AT.own, '{{"result": {1e999}}}', 'policy_result_invalid'],
     [TEXT_AT.own, '{{"result": }}', 'policy_result_invalid'],
+    [TEXT_AT.own, '{{"result": 1e}}', 'policy_result_invalid'],
+    [TEXT_AT.own, '{{"result": [1e, {}]}}', 'policy_result_invalid'],
     [TEXT_AT.own, '{{"result": {1, 2}}}', 'defined'],
     [TEXT_AT.own, '{{"result": null}}', 'defined'],
     [TEXT_AT.own, 'set()', 'undefined'],
