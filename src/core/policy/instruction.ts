@@ -1,7 +1,32 @@
 import { ModuleFault } from './module-reader.ts';
 import type { ModuleReader } from './module-reader.ts';
 
-export const OPCODE = { block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b } as const;
+export const OPCODE = {
+  unreachable: 0x00,
+  block: 0x02,
+  loop: 0x03,
+  if: 0x04,
+  else: 0x05,
+  end: 0x0b,
+  br: 0x0c,
+  brIf: 0x0d,
+  brTable: 0x0e,
+  return: 0x0f,
+  call: 0x10,
+  localGet: 0x20,
+  localSet: 0x21,
+  localTee: 0x22,
+  globalGet: 0x23,
+  globalSet: 0x24,
+  i32Const: 0x41,
+  i32Eqz: 0x45,
+  i32Ne: 0x47,
+  i32And: 0x71,
+  i32Xor: 0x73,
+} as const;
+
+/** The type of a block that leaves nothing behind. */
+export const NO_RESULT = 0x40;
 
 /** Divisions, remainders and square roots take 10 to 40 times as long as an addition. */
 const SLOW_STEPS = 16;

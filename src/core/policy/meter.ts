@@ -61,7 +61,7 @@ function rewriteSection(id: number, content: ModuleReader, layout: ModuleLayout)
 }
 
 /** A vector with `added` more elements at its end. */
-function append(content: ModuleReader, elements: readonly number[], added: number): Uint8Array[] {
+export function append(content: ModuleReader, elements: readonly number[], added: number): Uint8Array[] {
   const count = content.count();
   const rest = content.bytes.subarray(content.position, content.end);
   return [Uint8Array.from(unsignedLeb(count + added)), rest, Uint8Array.from(elements)];
@@ -86,7 +86,8 @@ function meterCode(content: ModuleReader, layout: ModuleLayout): Uint8Array[] {
   return parts;
 }
 
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+/** All parts, one after the other. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -23,6 +23,8 @@ export type ModuleLayout = {
   /** Parameter count of each function that has code, in order. */
   readonly parameters: readonly number[];
   readonly globalCount: number;
+  /** Imported functions, which have the lowest indexes. */
+  readonly importedFunctions: number;
 };
 
 const HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
@@ -46,13 +48,13 @@ export function readLayout(bytes: Uint8Array): ModuleLayout {
     sections.push({ id, content });
   }
   const find = (id: number): ModuleReader => copy(sections.find((section) => section.id === id)?.content);
-  checkImports(find(SECTION.import));
+  const importedFunctions = checkImports(find(SECTION.import));
   checkTables(find(SECTION.table));
   if (count(find(SECTION.memory)) > 0) throw new ModuleFault('the module has a memory of its own');
   const types = readTypes(find(SECTION.type));
   const globalCount = readGlobals(find(SECTION.global));
   checkExports(find(SECTION.export), globalCount);
-  return { sections, parameters: readFunctions(find(SECTION.function), types), globalCount };
+  return { sections, parameters: readFunctions(find(SECTION.function), types), globalCount, importedFunctions };
 }
 
 function copy(reader: ModuleReader | undefined): ModuleReader {
@@ -86,20 +88,24 @@ export function numberType(reader: ModuleReader): void {
   if (!NUMBER_TYPES.has(reader.u8())) throw new ModuleFault('a value type is no number type');
 }
 
-function checkImports(reader: ModuleReader): void {
+/** Refuses imports that are not part of the ABI; the number of functions among them. */
+function checkImports(reader: ModuleReader): number {
   let memories = 0;
+  let functions = 0;
   for (let left = reader.count(); left > 0; left -= 1) {
     const module = reader.name();
     const name = reader.name();
     const kind = reader.u8();
     if (module === 'env' && kind === 0 && FUNCTION_IMPORTS.has(name)) {
       reader.u32();
+      functions += 1;
     } else if (module === 'env' && kind === 2 && name === 'memory') {
       memories += 1;
       skipLimits(reader);
     } else throw new ModuleFault(`imports ${module}.${name}, which is not part of the policy ABI`);
   }
   if (memories !== 1) throw new ModuleFault('does not import env.memory');
+  return functions;
 }
 
 function skipLimits(reader: ModuleReader): number {

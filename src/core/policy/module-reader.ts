@@ -43,6 +43,18 @@ export class ModuleReader {
     throw new ModuleFault('integer too long');
   }
 
+  /** Signed LEB128 of 32 bits. */
+  s32(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.u8();
+      value |= (byte & 0x7f) << shift;
+      if (byte >= 0x80) continue;
+      return shift < 28 && (byte & 0x40) !== 0 ? value | (-1 << (shift + 7)) : value;
+    }
+    throw new ModuleFault('integer too long');
+  }
+
   /** Passes over a LEB128 of at most `maxBytes` bytes. */
   skipLeb(maxBytes: number): void {
     for (let count = 0; count < maxBytes; count += 1) if (this.u8() < 0x80) return;

@@ -10,6 +10,7 @@ import type { LoadProblem } from './load-problem.ts';
 import { compilePolicyModuleSync } from './policy-module.ts';
 import { RULE_ENTERED, profileModule } from './profile-module.ts';
 import type { ProfiledModule } from './profile-module.ts';
+import { indexModule } from './rule-index.ts';
 
 /** What one rule took in one evaluation. */
 export type RuleCost = {
@@ -44,7 +45,7 @@ export function openProfile(
   source: { readonly wasm: Uint8Array; readonly data: unknown },
   options: PolicyOptions,
 ): Result<PolicyProfile, LoadProblem> {
-  const profiled = profileModule(source.wasm);
+  const profiled = profileModule(indexModule(source.wasm)?.wasm ?? source.wasm);
   if (!profiled.ok) return err({ kind: 'module_invalid', detail: profiled.error });
   const module = compilePolicyModuleSync(profiled.value.wasm);
   if (!module.ok) return module;

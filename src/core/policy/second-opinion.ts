@@ -4,6 +4,8 @@ import type { Evaluation } from '../model/policy.ts';
 import type { BuiltinCall } from './builtin-bridge.ts';
 import { hiddenName, hideBuiltin } from './hide-builtin.ts';
 import { loadPolicy } from './host.ts';
+import { indexProbes } from './index-probes.ts';
+import type { Constants } from './index-probes.ts';
 import type { LoadedPolicy, PolicyOptions, PolicySource } from './host.ts';
 import type { LoadProblem } from './load-problem.ts';
 import { BUDGET_EXPORT, MAX_BUDGET } from './meter.ts';
@@ -27,7 +29,10 @@ type ReferencePolicy = {
 };
 
 /** The reference evaluator for one revision; `answer` is given the built-in calls that our host made for the same input. */
-type Reference = { readonly answer: (input: unknown, calls: readonly BuiltinCall[]) => unknown };
+type Reference = {
+  readonly answer: (input: unknown, calls: readonly BuiltinCall[]) => unknown;
+  readonly constants: Constants;
+};
 
 /**
  * Loads a revision and has it judged: our host and OPA's SDK answer every probe and must agree, and what the plan says is read must give the same answer as
@@ -48,7 +53,7 @@ export async function loadJudgedPolicy(
 
 /**
  * Asks OPA's SDK about the probes. It is trusted with agreement only: it restores nothing after an error, so it is used once and dropped; it is given the
- * metered module, so that it cannot run for ever, and the answers that host built-ins gave to our host, in their order, so that both see the same.
+ * metered module without a rule index, so that it cannot run for ever and judges the index, and the answers that host built-ins gave to our host, in their order, so that both see the same.
  */
 export async function secondOpinion(
   policy: LoadedPolicy,
@@ -56,7 +61,7 @@ export async function secondOpinion(
   data: unknown,
   probes: readonly Probe[],
 ): Promise<Result<undefined, LoadProblem>> {
-  const answers: { probe: Probe; evaluation: Evaluation; calls: readonly BuiltinCall[] }[] = [];
+  const answers: Answered[] = [];
   for (const probe of probes) {
     const { evaluation, calls } = policy.trace(probe.input);
     if (evaluation.kind === 'failed') {
@@ -74,6 +79,7 @@ export async function secondOpinion(
   }
   try {
     const reference = await openReference(policy, module, data);
+    answers.push(...indexAnswers(policy, module, reference));
     for (const { probe, evaluation, calls } of answers) {
       if (!agrees(evaluation, reference.answer(probe.input, calls))) {
         return err({ kind: 'probe_disagrees', probe: probe.name, detail: 'the answers differ' });
@@ -87,6 +93,17 @@ export async function secondOpinion(
       detail: `the reference evaluator failed: ${describe(thrown)}`,
     });
   }
+}
+
+type Answered = { readonly probe: Probe; readonly evaluation: Evaluation; readonly calls: readonly BuiltinCall[] };
+
+/** What our host says to inputs made of the rule index. They are artificial: where a policy ends in an error for one, nothing is held against it. */
+function indexAnswers(policy: LoadedPolicy, module: PolicyModule, { constants }: Reference): readonly Answered[] {
+  const [base] = PROBES;
+  if (base === undefined) return [];
+  return indexProbes(module.index, constants, base.input)
+    .map((probe) => ({ probe, ...policy.trace(probe.input) }))
+    .filter(({ evaluation }) => evaluation.kind !== 'failed');
 }
 
 async function openReference(policy: LoadedPolicy, module: PolicyModule, data: unknown): Promise<Reference> {
@@ -105,6 +122,7 @@ async function openReference(policy: LoadedPolicy, module: PolicyModule, data: u
     (reference.wasmInstance.exports[BUDGET_EXPORT] as WebAssembly.Global).value = MAX_BUDGET;
   };
   refill();
+  const constants = constantsOf(reference.wasmInstance);
   reference.setData(data);
   const answer = (input: unknown, calls: readonly BuiltinCall[]): unknown => {
     refill();
@@ -113,12 +131,27 @@ async function openReference(policy: LoadedPolicy, module: PolicyModule, data: u
     replay.end();
     return answered;
   };
-  return { answer };
+  return { answer, constants };
 }
 
-/** The SDK prefers its own `sprintf`, which is not Go's, to the host's. */
+/** Constants in the static data of a module, which is the same in every instance. */
+function constantsOf({ exports }: WebAssembly.Instance): Constants {
+  const bytes = (): Uint8Array => new Uint8Array((exports['memory'] as WebAssembly.Memory).buffer);
+  const read = (start: number, end: number): string => new TextDecoder().decode(bytes().subarray(start, end));
+  const dump = exports['opa_json_dump'] as (address: number) => number;
+  return {
+    value: (address) => {
+      const start = dump(address);
+      return JSON.parse(read(start, bytes().indexOf(0, start)));
+    },
+    text: (address, length) => read(address, address + length),
+  };
+}
+
+/** The module as delivered, metered. The SDK prefers its own `sprintf`, which is not Go's, to the host's. */
 function withoutOwnBuiltins(policy: LoadedPolicy, module: PolicyModule): WebAssembly.Module {
-  if (!policy.builtins.includes('sprintf')) return module.module;
+  if (!policy.builtins.includes('sprintf'))
+    return module.index.length === 0 ? module.module : new WebAssembly.Module(module.metered);
   return new WebAssembly.Module(hideBuiltin(module.metered, 'sprintf'));
 }
 
