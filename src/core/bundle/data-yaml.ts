@@ -11,7 +11,10 @@ import type { ExactJson } from './exact-json.ts';
 /** Longest YAML data file: its parser needs far more time and memory a byte than JSON's. */
 const MAX_YAML = 4_194_304;
 
-/** Reads `data.yaml` into JSON values; a text says what is wrong. What JSON cannot say (NaN, infinities, keys that are no scalars) is refused. */
+/**
+ * Reads `data.yaml` into JSON values; a text says what is wrong. What JSON cannot say (NaN, infinities, keys that are no scalars) is refused. Whole numbers that neither
+ * int64 nor uint64 holds are doubles, as Go has them: the hash that a signature covers tells no more of them.
+ */
 export function parseDataYaml(text: string): Result<ExactJson, string> {
   if (text.length > MAX_YAML) return err(`longer than ${MAX_YAML} characters; use JSON`);
   const parsed = parseBoundedYaml(text, { intAsBigInt: true });
@@ -20,6 +23,8 @@ export function parseDataYaml(text: string): Result<ExactJson, string> {
     return err(`line ${fault?.line ?? 1}: ${fault?.message ?? 'not YAML'}`);
   }
   const { document, locate } = parsed.value;
+  if (document.directives?.yaml.explicit === true)
+    return err('line 1: a %YAML directive, by which readers choose what values mean; leave it out');
   const odd = readTwoWays(document);
   if (odd !== undefined) return err(`line ${locate(odd.offset).line}: ${odd.what}`);
   try {
@@ -54,11 +59,18 @@ function readTwoWays(document: Document.Parsed): { readonly offset: number; read
 }
 
 function exact(value: unknown): ExactJson {
-  if (typeof value === 'bigint') return exactInteger(value);
+  if (typeof value === 'bigint') return goInteger(value);
   if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError(`${value} is no JSON number`);
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(exact);
   if (Object.getPrototypeOf(value) !== Object.prototype)
     throw new TypeError('a value of a kind that JSON does not have');
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, exact(inner)]));
+}
+
+const INT64_MIN = -(2n ** 63n);
+const UINT64_MAX = 2n ** 64n - 1n;
+
+function goInteger(value: bigint): ExactJson {
+  return value < INT64_MIN || value > UINT64_MAX ? exact(Number(value)) : exactInteger(value);
 }

@@ -48,8 +48,8 @@ function readData(isJson: boolean, bytes: Uint8Array): Result<unknown, string> {
   return parsed.ok && LONE_SURROGATE.test(text) ? wellFormed(parsed.value) : parsed;
 }
 
-/** An escape that may be half of a character. */
-const LONE_SURROGATE = /\\u[dD][89a-fA-F]/;
+/** An escape that may be half of a character; YAML has one of eight digits too. */
+const LONE_SURROGATE = /\\(?:u[dD][89a-fA-F]|U)/;
 
 function parseJson(text: string): Result<unknown, string> {
   const parsed = parseExactJson(text);

@@ -21,9 +21,6 @@ export const HASHES = {
 
 export type HashAlgorithm = keyof typeof HASHES;
 
-const INT64_MIN = -(2n ** 63n);
-const UINT64_MAX = 2n ** 64n - 1n;
-
 /**
  * Lower-case hexadecimal hash of a file as OPA computes it (v1/bundle/verify.go): data files and `.manifest` by what they say, all others by their
  * bytes. A text says why a file that is hashed by what it says cannot be read.
@@ -59,12 +56,6 @@ function canonical(value: unknown): string {
   if (typeof value === 'string') return goString(value);
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
   if (typeof value !== 'object' || value === null) return String(value);
-  if (Object.getPrototypeOf(value) === null) return goInteger(JSON.stringify(value));
+  if (Object.getPrototypeOf(value) === null) return JSON.stringify(value);
   return canonicalObject(new Map(Object.entries(value).map(([key, inner]) => [goString(key), canonical(inner)])));
-}
-
-/** A whole number that neither int64 nor uint64 holds is a double in Go. */
-function goInteger(digits: string): string {
-  const value = BigInt(digits);
-  return value < INT64_MIN || value > UINT64_MAX ? String(Number(digits)) : digits;
 }

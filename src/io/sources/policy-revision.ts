@@ -1,3 +1,5 @@
+import { baseName, DATA, DATA_FILE, MANIFEST } from '../../core/bundle/bundle-files.ts';
+import { canonicalJson } from '../../core/bundle/canonical-json.ts';
 import { parseExactJson } from '../../core/bundle/exact-json.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 
@@ -62,6 +64,22 @@ type Compiled = Omit<CompiledPolicy, 'planJson'> & { readonly planJson: string |
 async function compiledPolicy(bundle: Bundle, path: string, compile: CompileRego): Promise<Result<Compiled, Problems>> {
   const { module, planJson, dataJson } = bundle;
   if (module !== undefined) return ok({ policyWasm: module.bytes, planJson, dataJson });
-  if (bundle.rego.size > 0) return compile(bundle.files);
+  if (bundle.rego.size > 0) return compile(asRead(bundle));
   return err([`${path}: holds neither policy.wasm nor Rego`]);
+}
+
+/**
+ * The files with data and manifest as we read and verified them: the data in one `data.json`, the manifest without keys that stand twice. A signature covers what
+ * these say, not their bytes, and the compiler reads YAML and equal keys in its own way: it must not get to see what we did not.
+ */
+function asRead({ files, dataJson }: Bundle): PolicyFiles {
+  const told = [...files]
+    .filter(([path]) => !DATA_FILE.test(path))
+    .map(([path, bytes]) => [path, baseName(path) === MANIFEST ? canonicalManifest(bytes) : bytes] as const);
+  return new Map([...told, [DATA, new TextEncoder().encode(dataJson)]]);
+}
+
+function canonicalManifest(bytes: Uint8Array): Uint8Array {
+  const json = canonicalJson(new TextDecoder().decode(bytes));
+  return json.ok ? new TextEncoder().encode(json.value) : bytes;
 }

@@ -124,6 +124,29 @@ test('property: data of one JSON file comes back as the same value', () => {
   );
 });
 
+test('a %YAML directive, by which readers take no for a text or for false, is refused', () => {
+  for (const version of ['1.1', '1.2'])
+    assert.match(merged({ 'data.yaml': `%YAML ${version}\n---\na: no\n` }), /^data_invalid: .*%YAML directive/);
+});
+
+test("whole numbers of YAML beyond int64 and uint64 are doubles, as Go's reader has them", () => {
+  assert.equal(
+    merged({
+      'data.yaml': 'n: [18446744073709551615, 18446744073709551616, -9223372036854775808, -9223372036854775809]',
+    }),
+    '{"n":[18446744073709551615,18446744073709552000,-9223372036854775808,-9223372036854776000]}',
+  );
+  assert.match(merged({ 'data.yaml': `n: 1${'0'.repeat(400)}` }), /^data_invalid: .*no JSON number/);
+});
+
+test("half a character in YAML's escape of eight digits is U+FFFD, as in one of four", () => {
+  assert.equal(
+    merged({ 'data.yaml': 'a: ["\\U0000D800", "\\ud800", "\\U0001F600"]' }),
+    '{"a":["\ufffd","\ufffd","\u{1f600}"]}',
+  );
+  assert.match(merged({ 'data.yaml': '{"\\U0000D800": 1, "\\U0000DC00": 2}' }), /^data_invalid: .*lone surrogates/);
+});
+
 test('property: no text throws, as JSON or as YAML', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),

@@ -297,6 +297,29 @@ test('property: one changed byte anywhere in the token is refused', () => {
   );
 });
 
+test('data files that hash alike are read alike: nobody else can write a signed value in a way that says another', () => {
+  const alike: readonly (readonly [string, string])[] = [
+    ['deep: false\n', '%YAML 1.1\n---\ndeep: no\n'],
+    ['{"deep": 20000000000000000000}', 'deep: 20000000000000000001\n'],
+    ['deep: "\ufffd"\n', 'deep: "\\U0000D800"\n'],
+    ['{"deep": [1, 2.5]}', 'deep: [1.0, 25e-1]\n'],
+    ['deep: yes\n', 'deep: "yes"\n'],
+  ];
+  for (const [honest, forged] of alike) {
+    const files = signed(new Map([...content(), ['x/data.yaml', Buffer.from(honest)]]));
+    const sound = bundleFromFiles(files, { verification: VERIFICATION });
+    const tampered = bundleFromFiles(new Map([...files, ['x/data.yaml', Buffer.from(forged)]]), {
+      verification: VERIFICATION,
+    });
+    assert.ok(sound.ok);
+    assert.equal(
+      tampered.ok ? tampered.value.dataJson : 'refused',
+      tampered.ok ? sound.value.dataJson : 'refused',
+      forged,
+    );
+  }
+});
+
 test('property: one changed byte in a file that is no data is refused, with its name', () => {
   const files = signed();
   const paths = [...content().keys()].filter((path) => !/data\.|manifest/.test(path));
