@@ -10,6 +10,9 @@ type Places = ReadonlySet<ReadNode>;
 
 const NOWHERE: Places = new Set();
 
+/** Walks of a scan until nothing is added: each adds an alias, and a plan of OPA's has few. */
+const MAX_ROUNDS = 200;
+
 /** Statements that neither read input nor move it (values that are made, control flow). */
 const SILENT: ReadonlySet<string> = new Set([
   'AssignIntStmt',
@@ -121,6 +124,12 @@ class Locals {
   assign(local: number, places: Places): void {
     this.#now.set(local, places);
     this.given.set(local, union(this.given.get(local) ?? NOWHERE, places));
+  }
+
+  /** As if the local had not been assigned in this block. */
+  forget(local: number): void {
+    this.#now.delete(local);
+    this.given.delete(local);
   }
 
   /** Takes over what an inner block may have done; true when that added anything. */
@@ -258,7 +267,9 @@ class Activation {
     locals.assign(number(fields['key']), NOWHERE);
     locals.assign(number(fields['value']), found);
     const body = block(fields['block']);
-    while (this.walk([body], locals));
+    for (let rounds = 0; this.walk([body], locals); rounds += 1) {
+      if (rounds === MAX_ROUNDS) throw new PlanShapeError('a scan that comes to no end');
+    }
   }
 
   /** Against a constant only the scalar value matters; between two values all of both. */
@@ -316,15 +327,19 @@ class Activation {
   /** `with input as v` replaces; `with input.a as v` would have to be followed as an overlay, and all of input is the safe answer. */
   #with(fields: Statement['fields'], locals: Locals): void {
     const local = number(fields['local']);
-    const path = fields['path'];
+    const path = Array.isArray(fields['path']) ? fields['path'] : [];
     const value = this.#places(fields['value'], locals);
     const before = locals.get(local);
-    if (Array.isArray(path) && path.length > 0) {
+    if (path.length > 0) {
       readWhole(before);
       readWhole(value);
-    } else locals.assign(local, value);
-    this.walk([block(fields['block'])], locals);
-    locals.assign(local, before);
+    }
+    const inside = new Locals(locals);
+    inside.assign(local, path.length > 0 ? before : value);
+    this.walk([block(fields['block'])], inside);
+    // The end of the statement gives back what was there: in a loop the local would else stand for more each time, without end.
+    inside.forget(local);
+    locals.merge(inside);
   }
 
   #operand(raw: unknown): Operand {

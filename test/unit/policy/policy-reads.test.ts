@@ -83,6 +83,12 @@ describe('what a policy reads of input, by its plan', () => {
     assert.equal(policyReads(raw, ENTRYPOINT).needs.rawBody, true);
   });
 
+  test('input that takes the place of input again and again, in a loop, is followed to an end', async () => {
+    const loop =
+      'decision if { some k, _ in input.keys; x := input.a with input as input.next; x[k]; y := input with input as x; y == 1 }';
+    assert.deepEqual(await readsOf(loop), ['input.keys #=', 'input.keys[*] ?', 'input.next ?', 'input.next.a !#']);
+  });
+
   test('time and randomness: nothing is remembered', async () => {
     for (const source of [
       'decision if time.now_ns() > input.a',
