@@ -17,6 +17,8 @@ function bundleOf(files: Readonly<Record<string, string>>): Bundle {
   return bundle.value;
 }
 
+const noCompiler = () => Promise.resolve(err(['no compiler']));
+
 /** What a compiler is given, as texts. */
 async function compiled(bundle: Bundle): Promise<Readonly<Record<string, string>>> {
   let seen: PolicyFiles = new Map();
@@ -58,15 +60,14 @@ test("OPA's compiler finds the data in what it is given, also below roots", asyn
 });
 
 test('a delivered module needs no compiler, and a bundle with neither is refused', async () => {
-  const compile = () => Promise.resolve(err(['no compiler']));
   const parts = { descriptors: undefined, name: 'n', where: '/b' };
   const delivered = await revisionOf(
     { ...parts, bundle: bundleOf({ 'policy.wasm': 'module', 'p/p.rego': REGO }) },
-    compile,
+    noCompiler,
   );
   assert.ok(delivered.ok);
   assert.equal(Buffer.from(delivered.value.wasm).toString(), 'module');
-  assert.deepEqual(await revisionOf({ ...parts, bundle: bundleOf({ 'data.json': '{}' }) }, compile), {
+  assert.deepEqual(await revisionOf({ ...parts, bundle: bundleOf({ 'data.json': '{}' }) }, noCompiler), {
     ok: false,
     error: ['/b: holds neither policy.wasm nor Rego'],
   });
