@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+
+import type { Builtin } from './builtin.ts';
 import { goJson } from './go-json.ts';
 import { arr } from './term.ts';
 import type { Term } from './term.ts';
@@ -23,17 +26,26 @@ export class AnswerBook {
     return this.#answers;
   }
 
-  /** The answer as Rego text; `ask` is called where there is none yet, and what it throws is not remembered. */
-  answer(name: string, args: readonly Term[], ask: () => string): string {
-    const key = goJson(arr(args));
+  /**
+   * The answer as Rego text; `ask` is called where there is none yet, and what it throws is not remembered. Confidential arguments are a digest in the record,
+   * where OPA writes keys and tokens out; a confidential call is not in it, so a replay asks again.
+   */
+  answer(name: string, args: readonly Term[], ask: () => string, confidential?: Builtin['confidential']): string {
+    const shown = goJson(arr(args));
+    const key = confidential === undefined ? shown : digestOf(shown);
     const place = `${name} ${key}`;
     const known = this.#texts.get(place);
     if (known !== undefined) return known;
     const text = recordedText(this.#recorded, name, key) ?? ask();
     this.#texts.set(place, text);
-    (this.#answers[name] ??= {})[key] = JSON.parse(text);
+    if (confidential !== 'call') (this.#answers[name] ??= {})[key] = JSON.parse(text);
     return text;
   }
+}
+
+/** In the shape of arguments, a JSON array. */
+function digestOf(text: string): string {
+  return `["sha256:${createHash('sha256').update(text).digest('hex')}"]`;
 }
 
 /** The `time.now_ns` of a recorded decision as decimal text; undefined where it has none. */

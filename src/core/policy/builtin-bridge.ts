@@ -138,7 +138,7 @@ export class BuiltinBridge implements BuiltinContext {
       if (texts.length !== builtin.arity) throw new BuiltinError('wrong number of operands');
       const args = texts.map(parseTerm);
       const answer = (): string => termText(builtin.call(args, this));
-      return builtin.nondeterministic === true ? this.#pinned(name, args, answer) : answer();
+      return builtin.nondeterministic === true ? this.#pinned(name, builtin, args, answer) : answer();
     } catch (problem) {
       if (!(problem instanceof BuiltinError)) throw problem;
       if (this.#notes.length < MAX_NOTES) this.#notes.push(`${name}: ${problem.message}`);
@@ -147,9 +147,9 @@ export class BuiltinBridge implements BuiltinContext {
   }
 
   /** One answer for the same arguments within one decision, as OPA gives when it keeps an `nd_builtin_cache`. */
-  #pinned(name: string, args: readonly Term[], answer: () => string): string {
+  #pinned(name: string, { confidential }: Builtin, args: readonly Term[], answer: () => string): string {
     this.#book ??= new AnswerBook(this.#recorded);
-    return this.#book.answer(name, args, answer);
+    return this.#book.answer(name, args, answer, confidential);
   }
 
   #get(address: number): string {

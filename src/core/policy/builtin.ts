@@ -21,6 +21,11 @@ export type Builtin = {
    * decision it is given again for the same arguments.
    */
   readonly nondeterministic?: true;
+  /**
+   * What a record of a nondeterministic call must not show (promise 10): `arguments` that hold keys or tokens are recorded as a digest, which a replay finds
+   * again; of a whole `call`, whose answer is a credential too, nothing is recorded.
+   */
+  readonly confidential?: 'arguments' | 'call';
   readonly call: (args: readonly Term[], context: BuiltinContext) => Term;
 };
 
@@ -47,7 +52,8 @@ export function stringsArg(args: readonly Term[], index: number): string[] {
 /** An argument that OPA takes as a Go `int` of 64 bits: digits, and a point with nothing but zeros behind it; at most 19 characters. */
 export function integerArg(args: readonly Term[], index: number): bigint {
   const term = args[index];
-  const digits = term?.kind === 'number' ? /^(?=[+-]?[0-9.]{1,19}$)([+-]?[0-9]+)(?:\.0*)?$/.exec(term.text)?.[1] : undefined;
+  const digits =
+    term?.kind === 'number' ? /^(?=[+-]?[0-9.]{1,19}$)([+-]?[0-9]+)(?:\.0*)?$/.exec(term.text)?.[1] : undefined;
   const value = digits === undefined ? undefined : BigInt(digits);
   if (value === undefined || BigInt.asIntN(64, value) !== value) throw wrongType(index, 'integer number', term);
   return value;

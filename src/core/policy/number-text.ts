@@ -11,10 +11,17 @@ function readDecimal(text: string): Decimal | undefined {
   const [, sign = '', whole = '', fraction = '', power = '0'] = found;
   const shift = Number(power);
   if (Math.abs(shift) > MAX_EXPONENT) return undefined;
-  const significant = (whole + fraction).replace(/0+$/, '');
+  const significant = withoutZerosAtEnd(whole + fraction);
   const dropped = whole.length + fraction.length - significant.length;
   if (significant === '') return { digits: 0n, exponent: 0 };
   return { digits: BigInt(sign + significant), exponent: shift - fraction.length + dropped };
+}
+
+/** One pass; the regular expression for it would try every run of zeros. */
+function withoutZerosAtEnd(digits: string): string {
+  let end = digits.length;
+  while (end > 0 && digits[end - 1] === '0') end -= 1;
+  return digits.slice(0, end);
 }
 
 /** Compares two numbers by value, exactly; what is not readable compares as text. */
@@ -40,8 +47,7 @@ function magnitude({ digits, exponent }: Decimal): number {
 
 /** The value of an integer in any notation (`10`, `1e1`, `10.0`); undefined where it has a fraction, or more digits than `maxDigits`. */
 export function integerOf(text: string, maxDigits: number): bigint | undefined {
-  const decimal = readDecimal(text);
-  if (decimal === undefined || decimal.exponent < 0 || decimal.exponent > maxDigits || text.length > maxDigits + 20)
-    return undefined;
+  const decimal = text.length > maxDigits + 20 ? undefined : readDecimal(text);
+  if (decimal === undefined || decimal.exponent < 0 || decimal.exponent > maxDigits) return undefined;
   return decimal.digits * 10n ** BigInt(decimal.exponent);
 }

@@ -49,6 +49,34 @@ test('what was recorded is answered without asking, and is recorded again', () =
   assert.deepEqual(book.answers, { 'rand.intn': { '["a",5]': 3, '["b",5]': 4 } });
 });
 
+test('promise 10: confidential arguments are recorded as a digest, by which a replay finds their answer', () => {
+  const book = new AnswerBook();
+  const args = [str('a token'), str('a secret')];
+  assert.equal(
+    book.answer('f', args, () => 'true', 'arguments'),
+    'true',
+  );
+  assert.equal(book.answer('f', args, never, 'arguments'), 'true');
+  const [key = ''] = Object.keys(book.answers['f'] ?? {});
+  assert.match(key, /^\["sha256:[0-9a-f]{64}"\]$/);
+  assert.deepEqual(book.answers, { f: { [key]: true } });
+  assert.equal(new AnswerBook(book.answers).answer('f', args, never, 'arguments'), 'true');
+  assert.equal(
+    new AnswerBook(book.answers).answer('f', [str('a token'), str('x')], () => '1', 'arguments'),
+    '1',
+  );
+});
+
+test('promise 10: of a confidential call nothing is recorded, and within the decision it is asked once', () => {
+  const book = new AnswerBook();
+  assert.equal(
+    book.answer('f', [str('a key')], () => '"a token"', 'call'),
+    '"a token"',
+  );
+  assert.equal(book.answer('f', [str('a key')], never, 'call'), '"a token"');
+  assert.deepEqual(book.answers, {});
+});
+
 test('names and arguments of an object\u2019s own kind are not taken for recorded answers', () => {
   for (const recorded of [{}, { f: {} }, { f: null }, { f: 'x' }] as unknown as NondeterministicAnswers[]) {
     const book = new AnswerBook(recorded);

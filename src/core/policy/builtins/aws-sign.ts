@@ -1,10 +1,11 @@
 import { createHash, createHmac } from 'node:crypto';
 
 import { BuiltinError, integerArg, wrongType } from '../builtin.ts';
-import type { Builtin } from '../builtin.ts';
+import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { compareStrings } from '../term-order.ts';
 import { str } from '../term.ts';
 import type { Term } from '../term.ts';
+import { chargeRequest } from './crypto-cost.ts';
 import { goJson } from './go-json.ts';
 import { escapedPath, parseUrl } from './go-url.ts';
 import type { GoUrl } from './go-url.ts';
@@ -37,7 +38,7 @@ const UNSIGNED = new Set(['authorization', 'user-agent', 'x-amzn-trace-id']);
 const CONTENT_HASH = 'x-amz-content-sha256';
 
 /** `providers.aws.sign_req`: the request with the headers of AWS Signature Version 4, for the time that is given. */
-function signRequest(args: readonly Term[]): Term {
+function signRequest(args: readonly Term[], cost: BuiltinContext): Term {
   const request = objectArg(args, 0);
   const config = members(objectArg(args, 1));
   for (const name of REQUIRED_CONFIG)
@@ -48,6 +49,7 @@ function signRequest(args: readonly Term[]): Term {
   const [method, url] = [fields.get('method'), fields.get('url')];
   if (strange || method?.kind !== 'string' || url?.kind !== 'string')
     throw new BuiltinError('invalid request parameters');
+  chargeRequest(cost, url.value, goJson(jsonTerm(request)));
   const headers = headersOf(fields.get('headers'));
   const made = signatureHeaders({
     method: method.value,

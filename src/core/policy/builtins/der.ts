@@ -22,6 +22,8 @@ export const TAG = {
 
 /** Largest number in an object identifier that is read: 31 bits, as in Go. */
 const MOST_ARC = 2 ** 31 - 1;
+/** As many bytes of seven bits as a JavaScript number holds exactly. */
+const BYTES_OF_SAFE_ARC = 7;
 
 /** One element: its tag, what is in it, and all of its bytes. */
 export type DerElement = { readonly tag: number; readonly body: Uint8Array; readonly whole: Uint8Array };
@@ -162,16 +164,21 @@ function firstTwo(first: number): number[] {
 
 function arcsOf(body: Uint8Array): bigint[] {
   const arcs: bigint[] = [];
-  let arc: bigint | undefined;
-  for (const byte of body) {
-    if (arc === undefined && byte === 0x80) throw malformed();
-    arc = ((arc ?? 0n) << 7n) | BigInt(byte & 0x7f);
+  let from = 0;
+  for (const [at, byte] of body.entries()) {
+    if (at === from && byte === 0x80) throw malformed();
     if (byte >= 0x80) continue;
-    arcs.push(arc);
-    arc = undefined;
+    arcs.push(arcOf(body.subarray(from, at + 1)));
+    from = at + 1;
   }
-  if (arc !== undefined || arcs.length === 0) throw malformed();
+  if (from < body.length || arcs.length === 0) throw malformed();
   return arcs;
+}
+
+/** A number of seven bits a byte, read at once: shifting it byte by byte takes the square of its length. */
+function arcOf(bytes: Uint8Array): bigint {
+  if (bytes.length <= BYTES_OF_SAFE_ARC) return BigInt(bytes.reduce((sum, byte) => sum * 128 + (byte & 0x7f), 0));
+  return BigInt(`0b${Array.from(bytes, (byte) => (byte & 0x7f).toString(2).padStart(7, '0')).join('')}`);
 }
 
 /** A sequence of elements. */

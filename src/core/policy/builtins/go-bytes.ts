@@ -2,7 +2,15 @@ import { BuiltinError } from '../builtin.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
-const LONGEST_CHARACTER = 4;
+/** U+FFFD in UTF-8. */
+const REPLACEMENT = [0xef, 0xbf, 0xbd];
+/** Second bytes after those first bytes that do not allow all of 80 to BF: no overlong forms, no surrogates, nothing above U+10FFFF. */
+const SECOND_BYTES: ReadonlyMap<number, readonly [number, number]> = new Map([
+  [0xe0, [0xa0, 0xbf]],
+  [0xed, [0x80, 0x9f]],
+  [0xf0, [0x90, 0xbf]],
+  [0xf4, [0x80, 0x8f]],
+]);
 
 /** Bytes of text. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
@@ -18,26 +26,31 @@ export function textOf(bytes: Uint8Array): string {
   }
 }
 
+/** One pass: well-formed characters are kept, each other byte becomes a replacement character. */
 function repaired(bytes: Uint8Array): string {
-  const parts: string[] = [];
-  let at = 0;
+  const fixed = new Uint8Array(bytes.length * REPLACEMENT.length);
+  let [at, end] = [0, 0];
   while (at < bytes.length) {
-    const found = characterAt(bytes, at);
-    parts.push(found?.text ?? '\ufffd');
-    at += found?.length ?? 1;
+    const length = characterLength(bytes, at);
+    if (length === 0) {
+      for (const byte of REPLACEMENT) fixed[end++] = byte;
+      at += 1;
+    } else for (const next = at + length; at < next;) fixed[end++] = bytes[at++] ?? 0;
   }
-  return parts.join('');
+  return strict.decode(fixed.subarray(0, end));
 }
 
-function characterAt(bytes: Uint8Array, at: number): { text: string; length: number } | undefined {
-  for (let length = 1; length <= LONGEST_CHARACTER && at + length <= bytes.length; length += 1) {
-    try {
-      return { text: strict.decode(bytes.subarray(at, at + length)), length };
-    } catch {
-      // A longer piece may be a character.
-    }
-  }
-  return undefined;
+/** Bytes of the well-formed character at a place (Unicode, table 3-7); 0 where there is none. */
+function characterLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at] ?? 0;
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  const [least, most] = SECOND_BYTES.get(first) ?? [0x80, 0xbf];
+  const second = bytes[at + 1] ?? 0;
+  if (second < least || second > most) return 0;
+  for (let place = at + 2; place < at + length; place += 1) if (((bytes[place] ?? 0) & 0xc0) !== 0x80) return 0;
+  return length;
 }
 
 /** Bytes of base64 with padding as Go's `StdEncoding` reads them: line ends anywhere, and bits left over, are ignored. */
@@ -78,5 +91,7 @@ export function bigBytes(value: bigint, length?: number): Uint8Array<ArrayBuffer
 }
 
 export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, at) => byte === right[at]);
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at += 1) if (left[at] !== right[at]) return false;
+  return true;
 }

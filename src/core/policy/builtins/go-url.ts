@@ -17,16 +17,15 @@ export type GoUrl = {
   readonly rawFragment: string;
 };
 
-/** Characters that stand for themselves in a part, beside letters, digits and `-._~`. */
-const PLAIN = {
-  path: '$&+,/:;=@',
-  fragment: '!$&()*+,/:;=?@',
-  host: '!"$&\'()*+,:;<=>[]',
-  user: '$&+,;=',
+/** What is escaped in a part: all but letters, digits, `-._~` and what stands for itself there. */
+const ESCAPED = {
+  path: /[^A-Za-z0-9._~$&+,/:;=@-]+/gu,
+  fragment: /[^A-Za-z0-9._~!$&()*+,/:;=?@-]+/gu,
+  host: /[^A-Za-z0-9._~!"$&'()*+,:;<=>[\]-]+/gu,
+  user: /[^A-Za-z0-9._~$&+,;=-]+/gu,
 } as const;
-type Part = keyof typeof PLAIN;
+type Part = keyof typeof ESCAPED;
 
-const UNRESERVED = /^[A-Za-z0-9._~-]$/;
 const BAD_ESCAPE = /%(?![0-9a-fA-F]{2})/;
 
 /** Takes a URL apart, as `url.Parse`; what that refuses is a BuiltinError. */
@@ -123,24 +122,27 @@ function checkPort(port: string): void {
 /** In a host only bytes that are no ASCII, and the percent sign, may be escaped (RFC 3986 3.2.2). */
 function hostText(host: string): string {
   if (/%(?!25|[89a-fA-F][0-9a-fA-F])/.test(host)) throw invalid('an escape in the host');
-  if (Array.from(host).some((char) => char !== '%' && char < '\x80' && isEscaped(char, 'host')))
-    throw invalid('a character of the host');
+  if (!isPlainHost(host)) throw invalid('a character of the host');
   return unescaped(host);
 }
 
 /** A zone may escape what a host may hold, and spaces (RFC 6874). */
 function zoneText(zone: string): string {
-  if (Array.from(zone).some((char) => char !== '%' && char < '\x80' && isEscaped(char, 'host')))
-    throw invalid('a character of the zone');
+  if (!isPlainHost(zone)) throw invalid('a character of the zone');
   for (const [found, hex] of zone.matchAll(/%([0-9a-fA-F]{2})/g)) {
     const char = String.fromCharCode(Number.parseInt(hex ?? '', 16));
-    if (found !== '%25' && char !== ' ' && isEscaped(char, 'host')) throw invalid('an escape in the zone');
+    if (found !== '%25' && char !== ' ' && needsEscape(char, 'host')) throw invalid('an escape in the zone');
   }
   return unescaped(zone);
 }
 
-function isEscaped(char: string, part: Part): boolean {
-  return !UNRESERVED.test(char) && !PLAIN[part].includes(char);
+/** True where nothing but percent signs and characters beyond ASCII would be escaped. */
+function isPlainHost(text: string): boolean {
+  return !needsEscape(text.replaceAll(/[%\x80-\u{10ffff}]+/gu, ''), 'host');
+}
+
+function needsEscape(text: string, part: Part): boolean {
+  return text.search(ESCAPED[part]) >= 0;
 }
 
 /** Bytes that are no UTF-8 become U+FFFD, as they do in the JSON that OPA makes of a URL. */
@@ -160,12 +162,11 @@ function unescaped(text: string): string {
 }
 
 function escaped(text: string, part: Part): string {
-  return Array.from(text)
-    .map((char) => {
-      if (char < '\x80' && !isEscaped(char, part)) return char;
-      return Array.from(bytesOf(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
-    })
-    .join('');
+  return text.replaceAll(ESCAPED[part], (run) => Array.from(bytesOf(run), percent).join(''));
+}
+
+function percent(byte: number): string {
+  return `%${byte < 16 ? '0' : ''}${byte.toString(16).toUpperCase()}`;
 }
 
 /** The path as it is sent: as it was written where that is sound, else escaped anew. */
@@ -175,9 +176,7 @@ export function escapedPath(url: GoUrl): string {
 }
 
 function isEncoded(text: string, part: Part): boolean {
-  return Array.from(text).every(
-    (char) => "!$&'()*+,;=:@[]%".includes(char) || (char < '\x80' && !isEscaped(char, part)),
-  );
+  return !needsEscape(text.replaceAll(/[!$&'()*+,;=:@[\]%]+/g, ''), part);
 }
 
 /** The URL put together again, as Go's `URL.String`. */

@@ -4,9 +4,10 @@ import type { KeyObject, webcrypto } from 'node:crypto';
 import { BuiltinError } from '../builtin.ts';
 import type { BuiltinContext } from '../builtin.ts';
 import type { Term } from '../term.ts';
-import { chargeImport, chargeReading } from './crypto-cost.ts';
+import { chargeImport, chargeJson, chargeReading } from './crypto-cost.ts';
 import { base64Bytes, base64UrlBytes, bigBytes, bigOf, sameBytes } from './go-bytes.ts';
 import { members, parseJson } from './json-term.ts';
+import { byOpenssl } from './openssl.ts';
 import { readPem } from './pem.ts';
 import { ecKey, okpKey, rsaKey } from './private-key.ts';
 import type { PrivateKey } from './private-key.ts';
@@ -26,6 +27,7 @@ export type NamedKey = { readonly alg: string; readonly kid: string; readonly ke
 type Fields = ReadonlyMap<string, Term>;
 
 const MOST_KEYS = 1000;
+const PEM = '-----';
 /** Values of `alg` that are known (RFC 7518, RFC 8037, RFC 9864); a key with another one spoils its set, as in OPA. */
 const SIGNATURE_ALGORITHMS = new Set(
   'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 HS256 HS384 HS512 EdDSA'.split(' '),
@@ -41,10 +43,10 @@ const TEXT_FIELDS = ['kid', 'use', 'x5t', 'x5t#S256', 'x5u'];
 
 /** Public keys of one PEM certificate or public key, or of a JWK or JWK set; keys for algorithms that OPA does not know are left out. */
 export function verificationKeys(text: string, cost: BuiltinContext): NamedKey[] {
+  if (text.includes(PEM)) chargeReading(cost, text);
   const block = readPem(text);
   if (block === undefined) return readJwks(text, cost).filter(({ alg }) => alg === '' || SIGNATURE_ALGORITHMS.has(alg));
   if (block.rest !== '') throw new BuiltinError('extra data after a PEM certificate block');
-  chargeReading(cost, text);
   const key = pemKey(block.type, block.bytes);
   return key === undefined ? [] : [{ alg: '', kid: '', key: { kind: 'public', key } }];
 }
@@ -57,6 +59,7 @@ function pemKey(type: string, der: Uint8Array): PublicKey | undefined {
 
 /** The keys of a JWK or a JWK set (RFC 7517); one that is malformed spoils the set. */
 export function readJwks(text: string, cost: BuiltinContext): NamedKey[] {
+  chargeJson(cost, text);
   const document = parseJson(text);
   const fields = members(document);
   const keys = fields.get('keys');
@@ -74,10 +77,10 @@ function readJwk(document: Term, cost: BuiltinContext): NamedKey {
   if (alg !== undefined && !SIGNATURE_ALGORITHMS.has(alg) && !OTHER_ALGORITHMS.has(alg))
     throw new BuiltinError('a key with an unknown algorithm');
   chargeImport(cost);
-  return { alg: alg ?? '', kid, key: materialOf(fields) };
+  return { alg: alg ?? '', kid, key: materialOf(fields, cost) };
 }
 
-function materialOf(fields: Fields): JwsKey {
+function materialOf(fields: Fields, cost: BuiltinContext): JwsKey {
   switch (textField(fields, 'kty') ?? '') {
     case 'oct': {
       const bytes = bytesField(fields, 'k');
@@ -85,18 +88,18 @@ function materialOf(fields: Fields): JwsKey {
       return { kind: 'secret', bytes };
     }
     case 'RSA':
-      return rsaMaterial(fields);
+      return rsaMaterial(fields, cost);
     case 'EC':
-      return ecMaterial(fields);
+      return ecMaterial(fields, cost);
     case 'OKP':
-      return okpMaterial(fields);
+      return okpMaterial(fields, cost);
     default:
       throw new BuiltinError('a key of unknown type');
   }
 }
 
 /** RSA of any size is a key; one that is too small fails when it is used. */
-function rsaMaterial(fields: Fields): JwsKey {
+function rsaMaterial(fields: Fields, cost: BuiltinContext): JwsKey {
   const [n, e] = [bigField(fields, 'n'), bigField(fields, 'e')];
   if (n === 0n || e % 2n === 0n || e >= 2n ** 63n)
     throw new BuiltinError('an RSA key with an impossible modulus or exponent');
@@ -105,10 +108,10 @@ function rsaMaterial(fields: Fields): JwsKey {
   if (!fields.has('d')) return { kind: 'public', key };
   const [d, p, q] = [bigField(fields, 'd'), bigField(fields, 'p'), bigField(fields, 'q')];
   const given = ['dp', 'dq', 'qi'].map((name) => (fields.has(name) ? bigField(fields, name) : undefined));
-  return { kind: 'private', key, sign: () => rsaKey({ n, e, d, p, q }, given) };
+  return { kind: 'private', key, sign: () => rsaKey({ n, e, d, p, q }, given, cost) };
 }
 
-function ecMaterial(fields: Fields): JwsKey {
+function ecMaterial(fields: Fields, cost: BuiltinContext): JwsKey {
   const name = textField(fields, 'crv');
   if (name !== 'P-256' && name !== 'P-384' && name !== 'P-521') throw new BuiltinError('a key on an unknown curve');
   const curve: Curve = name;
@@ -124,10 +127,10 @@ function ecMaterial(fields: Fields): JwsKey {
   const key: PublicKey = { kind: 'ec', curve, x: bigOf(x), y: bigOf(y), object };
   if (!fields.has('d')) return { kind: 'public', key };
   const d = bigOf(sized('d'));
-  return { kind: 'private', key, sign: () => ecKey(curve, d) };
+  return { kind: 'private', key, sign: () => ecKey(curve, d, cost) };
 }
 
-function okpMaterial(fields: Fields): JwsKey {
+function okpMaterial(fields: Fields, cost: BuiltinContext): JwsKey {
   const curve = textField(fields, 'crv');
   const x = bytesField(fields, 'x');
   const seed = fields.has('d') ? bytesField(fields, 'd') : undefined;
@@ -136,20 +139,14 @@ function okpMaterial(fields: Fields): JwsKey {
   if (curve === 'X25519') return { kind: 'public', key: { kind: 'x25519' } };
   const key: PublicKey = { kind: 'ed25519', x, object: importer({ kty: 'OKP', crv: curve, x: encoded(x) }) };
   if (seed === undefined) return { kind: 'public', key };
-  const made = okpKey('ed25519', seed);
+  const made = okpKey('ed25519', seed, cost);
   if (made.kind !== 'ed25519' || !sameBytes(made.x, x))
     throw new BuiltinError('the halves of a key pair do not belong together');
   return { kind: 'private', key, sign: () => made };
 }
 
 function importer(jwk: webcrypto.JsonWebKey): () => KeyObject {
-  return () => {
-    try {
-      return createPublicKey({ key: jwk, format: 'jwk' });
-    } catch {
-      throw new BuiltinError('the public key cannot be used');
-    }
-  };
+  return () => byOpenssl('the public key cannot be used', () => createPublicKey({ key: jwk, format: 'jwk' }));
 }
 
 function encoded(bytes: Uint8Array): string {

@@ -1,10 +1,12 @@
 import { constants, createHmac, sign, timingSafeEqual, verify } from 'node:crypto';
+import type { VerifyKeyObjectInput } from 'node:crypto';
 
 import { BuiltinError } from '../builtin.ts';
 import type { BuiltinContext } from '../builtin.ts';
 import { chargeSign, chargeVerify, isUsableRsa } from './crypto-cost.ts';
 import { bigBytes, bigOf } from './go-bytes.ts';
 import type { JwsKey } from './jwk.ts';
+import { byOpenssl } from './openssl.ts';
 import { signingObject } from './private-key.ts';
 import { CURVE_BYTES } from './public-key.ts';
 import type { Curve, PublicKey } from './public-key.ts';
@@ -77,12 +79,12 @@ function isSigned(
     case 'eddsa':
       if (key.kind !== 'ed25519' || signature.length !== 64) return false;
       chargeVerify(cost, key);
-      return verify(null, data, key.object(), signature);
+      return verified(null, data, { key: key.object() }, signature);
     case 'ec': {
       const raw = key.kind === 'ec' ? rawSignature(key.curve, signature, strictness) : undefined;
       if (key.kind !== 'ec' || raw === undefined) return false;
       chargeVerify(cost, key);
-      return verify(method.hash, data, { key: key.object(), dsaEncoding: 'ieee-p1363' }, raw);
+      return verified(method.hash, data, { key: key.object(), dsaEncoding: 'ieee-p1363' }, raw);
     }
     case 'rsa':
     case 'pss': {
@@ -90,11 +92,15 @@ function isSigned(
       chargeVerify(cost, key);
       const salt = strictness === 'rfc' ? constants.RSA_PSS_SALTLEN_DIGEST : constants.RSA_PSS_SALTLEN_AUTO;
       const pss = method.family === 'pss' ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: salt } : {};
-      return verify(method.hash, data, { key: key.object(), ...pss }, signature);
+      return verified(method.hash, data, { key: key.object(), ...pss }, signature);
     }
     default:
       return method satisfies never;
   }
+}
+
+function verified(hash: Hash | null, data: Uint8Array, key: VerifyKeyObjectInput, signature: Uint8Array): boolean {
+  return byOpenssl('the signature cannot be verified', () => verify(hash, data, key, signature));
 }
 
 /** `r` and `s`, each as long as the curve's order; OPA's `io.jwt.verify_es*` cut any signature in half and read two numbers. */
@@ -117,9 +123,14 @@ export function signed(method: JwsMethod, key: JwsKey, data: Uint8Array, cost: B
   const kinds = { rsa: 'rsa', pss: 'rsa', ec: 'ec', eddsa: 'ed25519' } as const;
   if (key.key.kind !== kinds[method.family]) throw new BuiltinError('the key is of another kind than the algorithm');
   chargeSign(cost, key.key);
-  const object = signingObject(key.sign());
-  if (method.family === 'eddsa') return sign(null, data, object);
-  if (method.family === 'ec') return sign(method.hash, data, { key: object, dsaEncoding: 'ieee-p1363' });
-  const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
-  return sign(method.hash, data, { key: object, ...(method.family === 'pss' ? pss : {}) });
+  const input = { key: signingObject(key.sign()), ...SIGNING[method.family] };
+  const hash = method.family === 'eddsa' ? null : method.hash;
+  return byOpenssl('the key cannot sign with this algorithm', () => sign(hash, data, input));
 }
+
+const SIGNING = {
+  rsa: {},
+  pss: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
+  ec: { dsaEncoding: 'ieee-p1363' },
+  eddsa: {},
+} as const;

@@ -1,5 +1,7 @@
 import { BuiltinError } from '../builtin.ts';
+import type { BuiltinContext } from '../builtin.ts';
 import type { Term } from '../term.ts';
+import { chargeJson, chargeToken } from './crypto-cost.ts';
 import { jwtPart, textOf } from './go-bytes.ts';
 import { members, parseJson } from './json-term.ts';
 
@@ -14,21 +16,23 @@ const UNDERSTOOD = ['alg', 'kid', 'typ', 'cty', 'crit'];
 
 /** Takes a token apart at its points. */
 export function readToken(text: string): Token {
-  const [header, payload, signature, ...more] = text.split('.');
+  const [header, payload, signature, ...more] = text.split('.', 4);
   if (header === undefined || payload === undefined || signature === undefined || more.length > 0)
     throw new BuiltinError('encoded JWT must have 3 sections');
   return { header, payload, signature };
 }
 
 /** The header of a token as an object; encrypted tokens (RFC 7516 9) are none of those that are understood. */
-export function headerOf(token: Token): Term {
-  const header = objectOf(textOf(jwtPart(token.header)));
+export function headerOf(token: Token, cost: BuiltinContext): Term {
+  chargeToken(cost);
+  const header = objectOf(textOf(jwtPart(token.header)), cost);
   if (members(header).has('enc')) throw new BuiltinError('JWT is a JWE object, which is not supported');
   return header;
 }
 
 /** JSON text that is an object. */
-export function objectOf(text: string): Term {
+export function objectOf(text: string, cost: BuiltinContext): Term {
+  chargeJson(cost, text);
   const term = parseJson(text);
   if (term.kind !== 'object') throw new BuiltinError('decoded JSON type was not an object');
   return term;

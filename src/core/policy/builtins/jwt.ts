@@ -4,6 +4,7 @@ import { arr, bool, str } from '../term.ts';
 import type { Term } from '../term.ts';
 import { bytesOf, jwtPart, textOf } from './go-bytes.ts';
 import { goJson } from './go-json.ts';
+import { trimmed } from './go-trim.ts';
 import { jsonTerm, members, parseJson } from './json-term.ts';
 import { readJwks, verificationKeys } from './jwk.ts';
 import type { NamedKey } from './jwk.ts';
@@ -16,15 +17,15 @@ import type { Token, TokenHeader } from './jwt-token.ts';
 const EMPTY: Term = { kind: 'object', entries: [] };
 
 /** `io.jwt.decode`: header, payload and signature, which is not verified. A token within a token is decoded instead of it. */
-function decode(args: readonly Term[]): Term {
+function decode(args: readonly Term[], context: BuiltinContext): Term {
   let token = readToken(stringArg(args, 0));
   for (;;) {
-    const header = headerOf(token);
+    const header = headerOf(token, context);
     const payload = textOf(jwtPart(token.payload));
     const cty = members(header).get('cty');
     if (cty !== undefined && cty.kind !== 'string') throw new BuiltinError('cty: must be a string');
-    if (cty?.value !== 'JWT') return arr([header, objectOf(payload), str(jwtPart(token.signature).toHex())]);
-    token = readToken(payload.replaceAll(/^["']+|["']+$/g, ''));
+    if (cty?.value !== 'JWT') return arr([header, objectOf(payload, context), str(jwtPart(token.signature).toHex())]);
+    token = readToken(trimmed(payload, '"\''));
   }
 }
 
@@ -36,7 +37,7 @@ function verifyWith(method: JwsMethod): Builtin {
       const token = readToken(stringArg(args, 0));
       const keys = verificationKeys(stringArg(args, 1), context);
       const signature = jwtPart(token.signature);
-      const header = readHeader(headerOf(token));
+      const header = readHeader(headerOf(token, context));
       return bool(isSignedByAny({ token, header, signature, keys, method, strictness: 'lenient' }, context));
     },
   };
@@ -93,7 +94,7 @@ function decodeVerify(args: readonly Term[], context: BuiltinContext): Term {
   let text = stringArg(args, 0);
   for (;;) {
     const token = readToken(text);
-    const shown = headerOf(token);
+    const shown = headerOf(token, context);
     const header = readHeader(shown);
     if (!header.sound || (constraints.alg !== '' && constraints.alg !== header.alg)) return refused;
     const signature = jwtPart(token.signature);
@@ -107,7 +108,7 @@ function decodeVerify(args: readonly Term[], context: BuiltinContext): Term {
       text = payload;
       continue;
     }
-    const claims = objectOf(payload);
+    const claims = objectOf(payload, context);
     return meetsConstraints(claims, constraints) ? arr([bool(true), shown, claims]) : refused;
   }
 }
@@ -151,15 +152,17 @@ function verifiers(): Record<string, Builtin> {
 export const JWT_BUILTINS: Readonly<Record<string, Builtin>> = {
   ...verifiers(),
   'io.jwt.decode': { arity: 1, call: decode },
-  'io.jwt.decode_verify': { arity: 2, nondeterministic: true, call: decodeVerify },
+  'io.jwt.decode_verify': { arity: 2, nondeterministic: true, confidential: 'arguments', call: decodeVerify },
   'io.jwt.encode_sign': {
     arity: 3,
     nondeterministic: true,
+    confidential: 'call',
     call: (args, context) => encodeSign(jsonArg(args, 0), jsonArg(args, 1), jsonArg(args, 2), context),
   },
   'io.jwt.encode_sign_raw': {
     arity: 3,
     nondeterministic: true,
+    confidential: 'call',
     call: (args, context) => encodeSign(stringArg(args, 0), stringArg(args, 1), stringArg(args, 2), context),
   },
 };

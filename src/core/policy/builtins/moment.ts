@@ -1,6 +1,8 @@
 import { BuiltinError, stringArg, wrongType } from '../builtin.ts';
+import type { BuiltinContext } from '../builtin.ts';
 import { integerOf } from '../number-text.ts';
 import type { Term } from '../term.ts';
+import { chargeMoment } from './time-cost.ts';
 
 /** A moment as the time functions take it: nanoseconds since the epoch, the zone that it is seen in, and a layout where one was given. */
 export type Moment = { readonly ns: bigint; readonly zone: string; readonly layout: string };
@@ -31,14 +33,16 @@ export function inRange(ns: bigint): boolean {
 }
 
 /** An argument that is nanoseconds, `[nanoseconds]`, `[nanoseconds, zone]` or `[nanoseconds, zone, layout]`. */
-export function momentArg(args: readonly Term[], index: number): Moment {
+export function momentArg(args: readonly Term[], index: number, cost: BuiltinContext): Moment {
   const term = args[index];
   const parts = term?.kind === 'array' ? term.items : [term];
   const [ns] = parts;
   if (ns?.kind !== 'number') throw wrongType(index, 'either number (ns) or [number (ns), string (tz)]', ns);
   const value = integerOf(ns.text, 40);
   if (value === undefined || !inRange(value)) throw new BuiltinError('timestamp too big');
-  const zone = parts.length > 1 ? zoneName(stringArg(parts as Term[], 1)) : 'UTC';
+  const name = parts.length > 1 ? stringArg(parts as Term[], 1) : 'UTC';
+  chargeMoment(cost, name);
+  const zone = zoneName(name);
   return { ns: value, zone, layout: parts.length > 2 ? stringArg(parts as Term[], 2) : '' };
 }
 

@@ -1,19 +1,19 @@
 import { BuiltinError } from '../builtin.ts';
+import type { BuiltinContext } from '../builtin.ts';
 import { arr, num, str } from '../term.ts';
 import type { Term } from '../term.ts';
 import { base64Bytes, textOf } from './go-bytes.ts';
 import { allPem } from './pem.ts';
 import { readPkcs1, readPkcs8, readSec1 } from './private-key.ts';
 import type { PrivateKey } from './private-key.ts';
-import { crtOf } from './rsa-arithmetic.ts';
 import { bytesTerm, fields } from './x509-json.ts';
 
 /** Every private key of PEM text, or of base64 of it; blocks of other types are read over, and one that is malformed spoils all. */
-export function readPrivateKeys(text: string): PrivateKey[] {
+export function readPrivateKeys(text: string, cost: BuiltinContext): PrivateKey[] {
   return Array.from(allPem(decodedOrSame(text)), ({ type, bytes }) => {
-    if (type === 'RSA PRIVATE KEY') return [readPkcs1(bytes)];
-    if (type === 'PRIVATE KEY') return [readPkcs8(bytes)];
-    return type === 'EC PRIVATE KEY' ? [readSec1(bytes)] : [];
+    if (type === 'RSA PRIVATE KEY') return [readPkcs1(bytes, cost)];
+    if (type === 'PRIVATE KEY') return [readPkcs8(bytes, cost)];
+    return type === 'EC PRIVATE KEY' ? [readSec1(bytes, cost)] : [];
   }).flat();
 }
 
@@ -30,7 +30,7 @@ function decodedOrSame(text: string): string {
 export function privateKeyTerm(key: PrivateKey): Term {
   switch (key.kind) {
     case 'rsa': {
-      const [dp, dq, qi] = crtOf(key);
+      const [dp, dq, qi] = key.crt;
       const precomputed = fields({ Dp: num(dp), Dq: num(dq), Qinv: num(qi), CRTValues: arr([]) });
       const primes = arr([num(key.p), num(key.q)]);
       return fields({ N: num(key.n), E: num(key.e), D: num(key.d), Primes: primes, Precomputed: precomputed });

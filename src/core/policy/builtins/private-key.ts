@@ -2,17 +2,19 @@ import { createECDH, createPrivateKey, createPublicKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
 import { BuiltinError } from '../builtin.ts';
-import { isUsableRsa } from './crypto-cost.ts';
+import type { BuiltinContext } from '../builtin.ts';
+import { chargePoint, chargeRsaParts, isUsableRsa } from './crypto-cost.ts';
 import { DerReader, TAG, context } from './der.ts';
 import { bigBytes, bigOf } from './go-bytes.ts';
+import { byOpenssl } from './openssl.ts';
 import { CURVE_BYTES, curveOf } from './public-key.ts';
 import type { Curve, PublicKey } from './public-key.ts';
-import { crtOf, isConsistent } from './rsa-arithmetic.ts';
-import type { RsaPrivate } from './rsa-arithmetic.ts';
+import { crtOf } from './rsa-arithmetic.ts';
+import type { RsaCrt, RsaPrivate } from './rsa-arithmetic.ts';
 
 /** A private key as built-ins use it. */
 export type PrivateKey =
-  | ({ readonly kind: 'rsa' } & RsaPrivate)
+  | ({ readonly kind: 'rsa'; readonly crt: RsaCrt } & RsaPrivate)
   | { readonly kind: 'ec'; readonly curve: Curve; readonly d: bigint; readonly x: bigint; readonly y: bigint }
   | { readonly kind: 'ed25519' | 'x25519'; readonly seed: Uint8Array; readonly x: Uint8Array };
 
@@ -29,7 +31,7 @@ const OKP = {
 } as const;
 
 /** Reads an RSA key of PKCS#1 (RFC 8017 A.1.2) with two primes, whose parts must belong together. */
-export function readPkcs1(der: Uint8Array): PrivateKey {
+export function readPkcs1(der: Uint8Array, cost: BuiltinContext): PrivateKey {
   const outer = new DerReader(der);
   const reader = outer.into(TAG.sequence);
   const version = reader.integer();
@@ -37,19 +39,25 @@ export function readPkcs1(der: Uint8Array): PrivateKey {
   const given = [0, 1, 2].map(() => (reader.next(TAG.integer) ? reader.integer() : undefined));
   if (!outer.empty || version > 1n || [n, e, d, p, q].some((part) => part <= 0n) || reader.next(TAG.sequence))
     throw new BuiltinError('malformed RSA private key');
-  return rsaKey({ n, e, d, p, q }, given);
+  return rsaKey({ n, e, d, p, q }, given, cost);
 }
 
 /** An RSA key of its parts; those for the Chinese remainder are checked where they are given. */
-export function rsaKey(key: RsaPrivate, given: readonly (bigint | undefined)[]): PrivateKey & { kind: 'rsa' } {
-  const made = isUsableRsa(key) && isConsistent(key) ? crtOf(key) : undefined;
-  if (made === undefined || given.some((part, at) => part !== undefined && part !== made[at]))
+export function rsaKey(
+  key: RsaPrivate,
+  given: readonly (bigint | undefined)[],
+  cost: BuiltinContext,
+): PrivateKey & { kind: 'rsa' } {
+  const usable = isUsableRsa(key);
+  if (usable) chargeRsaParts(cost, key.n);
+  const crt = usable ? crtOf(key) : undefined;
+  if (crt === undefined || given.some((part, at) => part !== undefined && part !== crt[at]))
     throw new BuiltinError('the parts of an RSA private key do not belong together, or it is too small');
-  return { kind: 'rsa', ...key };
+  return { kind: 'rsa', ...key, crt };
 }
 
 /** Reads a key of PKCS#8 (RFC 5208): RSA, elliptic curves, Ed25519 and X25519. */
-export function readPkcs8(der: Uint8Array): PrivateKey {
+export function readPkcs8(der: Uint8Array, cost: BuiltinContext): PrivateKey {
   const reader = new DerReader(der).into(TAG.sequence);
   reader.integer();
   const identifier = reader.into(TAG.sequence);
@@ -58,14 +66,14 @@ export function readPkcs8(der: Uint8Array): PrivateKey {
   const key = reader.body(TAG.octetString);
   switch (oid) {
     case '1.2.840.113549.1.1.1':
-      return readPkcs1(key);
+      return readPkcs1(key, cost);
     case '1.2.840.10045.2.1':
-      return readSec1(key, parameters?.[0] === TAG.oid ? curveOf(new DerReader(parameters).oid()) : undefined);
+      return readSec1(key, cost, parameters?.[0] === TAG.oid ? curveOf(new DerReader(parameters).oid()) : undefined);
     case '1.3.101.112':
     case '1.3.101.110': {
       const seed = new DerReader(key).body(TAG.octetString);
       if (parameters !== undefined || seed.length !== 32) throw new BuiltinError('malformed private key');
-      return okpKey(oid === '1.3.101.110' ? 'x25519' : 'ed25519', seed);
+      return okpKey(oid === '1.3.101.110' ? 'x25519' : 'ed25519', seed, cost);
     }
     default:
       throw new BuiltinError('a private key of unknown algorithm');
@@ -73,7 +81,7 @@ export function readPkcs8(der: Uint8Array): PrivateKey {
 }
 
 /** Reads an elliptic curve key (RFC 5915); the curve may be named outside of it. */
-export function readSec1(der: Uint8Array, named?: Curve): PrivateKey {
+export function readSec1(der: Uint8Array, cost: BuiltinContext, named?: Curve): PrivateKey {
   const reader = new DerReader(der).into(TAG.sequence);
   if (reader.integer() !== 1n) throw new BuiltinError('an elliptic curve key of unknown version');
   const d = bigOf(reader.body(TAG.octetString));
@@ -81,24 +89,22 @@ export function readSec1(der: Uint8Array, named?: Curve): PrivateKey {
   reader.optional(context(1, true))?.bits();
   const curve = named ?? (own === undefined ? undefined : curveOf(own.oid()));
   if (curve === undefined) throw new BuiltinError('unknown elliptic curve');
-  return ecKey(curve, d);
+  return ecKey(curve, d, cost);
 }
 
 /** An elliptic curve key with its point. */
-export function ecKey(curve: Curve, d: bigint): PrivateKey & { kind: 'ec' } {
+export function ecKey(curve: Curve, d: bigint, cost: BuiltinContext): PrivateKey & { kind: 'ec' } {
+  chargePoint(cost, curve);
   const size = CURVE_BYTES[curve];
   const ecdh = createECDH(ECDH_NAMES[curve]);
-  try {
-    ecdh.setPrivateKey(bigBytes(d, size));
-  } catch {
-    throw new BuiltinError('a private key that is out of range');
-  }
+  byOpenssl('a private key that is out of range', () => ecdh.setPrivateKey(bigBytes(d, size)));
   const point = ecdh.getPublicKey();
   return { kind: 'ec', curve, d, x: bigOf(point.subarray(1, 1 + size)), y: bigOf(point.subarray(1 + size)) };
 }
 
 /** A key of Curve25519 with its public half. */
-export function okpKey(kind: 'ed25519' | 'x25519', seed: Uint8Array): PrivateKey {
+export function okpKey(kind: 'ed25519' | 'x25519', seed: Uint8Array, cost: BuiltinContext): PrivateKey {
+  chargePoint(cost, 'curve25519');
   const { x = '' } = createPublicKey(okpObject(kind, seed)).export({ format: 'jwk' });
   return { kind, seed, x: Uint8Array.fromBase64(x, { alphabet: 'base64url' }) };
 }
@@ -113,7 +119,7 @@ export function signingObject(key: PrivateKey): KeyObject {
   if (key.kind === 'ed25519') return okpObject(key.kind, key.seed);
   const jwk = key.kind === 'x25519' ? undefined : jwkOf(key);
   if (jwk === undefined) throw new BuiltinError('a key that does not sign');
-  return createPrivateKey({ key: jwk, format: 'jwk' });
+  return byOpenssl('the private key cannot be used', () => createPrivateKey({ key: jwk, format: 'jwk' }));
 }
 
 /** The public half. */
@@ -136,8 +142,8 @@ export function publicHalf(key: PrivateKey): PublicKey {
 /** The key as a JWK (RFC 7518 6, RFC 8037 2); undefined for P-224, which has none. */
 export function jwkOf(key: PrivateKey): Record<string, string> | undefined {
   if (key.kind === 'rsa') {
-    const [dp, dq, qi] = crtOf(key);
-    const { n, e, d, p, q } = key;
+    const { n, e, d, p, q, crt } = key;
+    const [dp, dq, qi] = crt;
     return {
       kty: 'RSA',
       n: text(n),

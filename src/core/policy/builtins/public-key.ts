@@ -4,6 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import { BuiltinError } from '../builtin.ts';
 import { DerReader, TAG, bitString, sequence } from './der.ts';
 import { bigOf } from './go-bytes.ts';
+import { byOpenssl } from './openssl.ts';
 
 /** Curves that Go knows, with the bytes of a coordinate. */
 export type Curve = 'P-224' | 'P-256' | 'P-384' | 'P-521';
@@ -106,9 +107,7 @@ function readEc(point: Uint8Array, parameters: Uint8Array, object: () => KeyObje
 }
 
 function imported(der: Uint8Array<ArrayBuffer>): KeyObject {
-  try {
-    return createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });
-  } catch {
-    throw new BuiltinError('the public key cannot be used');
-  }
+  return byOpenssl('the public key cannot be used', () =>
+    createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' }),
+  );
 }

@@ -8,14 +8,17 @@ export type RsaPrivate = {
 };
 
 /** `d mod (p-1)`, `d mod (q-1)` and the inverse of `q` modulo `p` (RFC 8017 3.2). */
-export function crtOf({ d, p, q }: RsaPrivate): [bigint, bigint, bigint] {
-  return [d % (p - 1n), d % (q - 1n), inverse(q % p, p)];
-}
+export type RsaCrt = readonly [bigint, bigint, bigint];
 
-/** True where the primes make the modulus, and the exponents undo each other (as Go checks keys; that primes are prime it does not). */
-export function isConsistent({ n, e, d, p, q }: RsaPrivate): boolean {
-  if (p <= 1n || q <= 1n || p === q || p * q !== n) return false;
-  return [p - 1n, q - 1n].every((order) => (e * d) % order === 1n % order) && (q * inverse(q % p, p)) % p === 1n;
+/**
+ * The parts for the Chinese remainder where the primes make the modulus and the exponents undo each other (as Go checks keys; that primes are prime it does
+ * not); undefined where they do not.
+ */
+export function crtOf({ n, e, d, p, q }: RsaPrivate): RsaCrt | undefined {
+  if (p <= 1n || q <= 1n || p === q || p * q !== n) return undefined;
+  if (![p - 1n, q - 1n].every((order) => (e * d) % order === 1n % order)) return undefined;
+  const qi = inverse(q % p, p);
+  return (q * qi) % p === 1n ? [d % (p - 1n), d % (q - 1n), qi] : undefined;
 }
 
 /** The inverse modulo a number, by the extended Euclidean algorithm; what has none gives a wrong one. */

@@ -29,31 +29,32 @@ function fieldText(part: LayoutPart, civil: Civil, zoneText: () => string): stri
     case '.999':
       return fraction(part, civil.nanosecond);
     default:
-      return numberText(part.field, civil) ?? offsetText(part.field, civil.offset);
+      return NUMBER_FIELDS.get(part.field)?.(civil) ?? offsetText(part.field, civil.offset);
   }
 }
 
-function numberText(field: string, civil: Civil): string | undefined {
-  const hour12 = civil.hour % 12 === 0 ? 12 : civil.hour % 12;
-  const values: Readonly<Record<string, () => string>> = {
-    '1': () => String(civil.month),
-    '01': () => digits(civil.month, 2),
-    '2': () => String(civil.day),
-    _2: () => String(civil.day).padStart(2, ' '),
-    '02': () => digits(civil.day, 2),
-    __2: () => String(civil.yearDay).padStart(3, ' '),
-    '002': () => digits(civil.yearDay, 3),
-    '15': () => digits(civil.hour, 2),
-    '3': () => String(hour12),
-    '03': () => digits(hour12, 2),
-    '4': () => String(civil.minute),
-    '04': () => digits(civil.minute, 2),
-    '5': () => String(civil.second),
-    '05': () => digits(civil.second, 2),
-    '2006': () => digits(civil.year, 4),
-    '06': () => digits(civil.year % 100, 2),
-  };
-  return values[field]?.();
+/** Fields that are numbers. */
+const NUMBER_FIELDS: ReadonlyMap<string, (civil: Civil) => string> = new Map<string, (civil: Civil) => string>([
+  ['1', ({ month }) => String(month)],
+  ['01', ({ month }) => digits(month, 2)],
+  ['2', ({ day }) => String(day)],
+  ['_2', ({ day }) => String(day).padStart(2, ' ')],
+  ['02', ({ day }) => digits(day, 2)],
+  ['__2', ({ yearDay }) => String(yearDay).padStart(3, ' ')],
+  ['002', ({ yearDay }) => digits(yearDay, 3)],
+  ['15', ({ hour }) => digits(hour, 2)],
+  ['3', ({ hour }) => String(hour12(hour))],
+  ['03', ({ hour }) => digits(hour12(hour), 2)],
+  ['4', ({ minute }) => String(minute)],
+  ['04', ({ minute }) => digits(minute, 2)],
+  ['5', ({ second }) => String(second)],
+  ['05', ({ second }) => digits(second, 2)],
+  ['2006', ({ year }) => digits(year, 4)],
+  ['06', ({ year }) => digits(year % 100, 2)],
+]);
+
+function hour12(hour: number): number {
+  return hour % 12 === 0 ? 12 : hour % 12;
 }
 
 /** `Z07:00` and its kin: Z at Greenwich, else as without the Z. Hours and minutes are cut towards zero. */

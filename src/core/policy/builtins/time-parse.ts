@@ -83,7 +83,7 @@ class TimeReader {
       case 'MST':
         return this.#zone(part);
       case '.000':
-        return this.#fraction(this.#take(new RegExp(`^[.,][^]{${part.digits}}`), part));
+        return this.#fixedFraction(part);
       case '.999':
         return this.#optionalFraction();
       default:
@@ -133,7 +133,7 @@ class TimeReader {
   /** A name in any case, the long one or its first three letters. */
   #name(names: readonly string[], part: LayoutPart): number {
     const size = part.field.length === 3 ? 3 : undefined;
-    const letters = (/^[A-Za-z]+/.exec(this.rest)?.[0] ?? '').toLowerCase();
+    const letters = (/^[A-Za-z]{1,9}/.exec(this.rest)?.[0] ?? '').toLowerCase();
     const index = names.findIndex((name) => letters.startsWith(name.slice(0, size).toLowerCase()));
     if (index < 0) throw bad(part.field);
     this.rest = this.rest.slice(names[index]?.slice(0, size).length);
@@ -190,6 +190,14 @@ class TimeReader {
     if (found === undefined) return;
     this.rest = this.rest.slice(found.length);
     this.#fraction(found);
+  }
+
+  /** As many characters behind the sign as the layout has zeros. */
+  #fixedFraction(part: LayoutPart): void {
+    const text = this.rest.slice(0, part.digits + 1);
+    if (text.length <= part.digits || !/^[.,]/.test(text)) throw bad(part.field);
+    this.rest = this.rest.slice(text.length);
+    this.#fraction(text);
   }
 
   /** A sign and digits, of which nine count. */

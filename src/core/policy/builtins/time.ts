@@ -1,5 +1,5 @@
 import { BuiltinError, integerArg, stringArg } from '../builtin.ts';
-import type { Builtin } from '../builtin.ts';
+import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { arr, num, str } from '../term.ts';
 import type { Term } from '../term.ts';
 import { DAYS } from './calendar-names.ts';
@@ -7,25 +7,30 @@ import { parseDuration } from './duration.ts';
 import { civilOf, inRange, momentArg } from './moment.ts';
 import type { Civil } from './moment.ts';
 import { addDate, difference } from './time-arithmetic.ts';
+import { chargeDuration, chargeLayout } from './time-cost.ts';
 import { formatTime } from './time-format.ts';
 import { parseTime } from './time-parse.ts';
 import { zoneAbbreviation } from './zone-abbreviation.ts';
 
-function parsed(layout: string, text: string): Term {
+function parsed(layout: string, text: string, cost: BuiltinContext): Term {
+  chargeLayout(cost, layout);
   const ns = parseTime(layout, text);
   if (!inRange(ns)) throw new BuiltinError('time outside of valid range');
   return num(ns);
 }
 
 /** RFC 3339 with nanoseconds where no layout is given. */
-function format(args: readonly Term[]): Term {
-  const { ns, zone, layout } = momentArg(args, 0);
+function format(args: readonly Term[], cost: BuiltinContext): Term {
+  const { ns, zone, layout } = momentArg(args, 0, cost);
+  chargeLayout(cost, layout);
   const civil = civilOf(ns, zone);
-  return str(formatTime(layout === '' ? 'RFC3339Nano' : layout, civil, () => zoneAbbreviation(ns, zone, civil.offset)));
+  let name: string | undefined;
+  const abbreviation = (): string => (name ??= zoneAbbreviation(ns, zone, civil.offset, cost));
+  return str(formatTime(layout === '' ? 'RFC3339Nano' : layout, civil, abbreviation));
 }
 
-function civilArg(args: readonly Term[]): Civil {
-  const { ns, zone } = momentArg(args, 0);
+function civilArg(args: readonly Term[], cost: BuiltinContext): Civil {
+  const { ns, zone } = momentArg(args, 0, cost);
   return civilOf(ns, zone);
 }
 
@@ -36,28 +41,39 @@ function list(...values: readonly number[]): Term {
 /** Time. `time.now_ns` is constant within one decision, as in OPA. */
 export const TIME_BUILTINS: Readonly<Record<string, Builtin>> = {
   'time.now_ns': { arity: 0, nondeterministic: true, call: (_, context) => num(context.nowNs()) },
-  'time.parse_ns': { arity: 2, call: (args) => parsed(stringArg(args, 0), stringArg(args, 1)) },
-  'time.parse_rfc3339_ns': { arity: 1, call: (args) => parsed('RFC3339', stringArg(args, 0)) },
-  'time.parse_duration_ns': { arity: 1, call: (args) => num(parseDuration(stringArg(args, 0))) },
+  'time.parse_ns': { arity: 2, call: (args, cost) => parsed(stringArg(args, 0), stringArg(args, 1), cost) },
+  'time.parse_rfc3339_ns': { arity: 1, call: (args, cost) => parsed('RFC3339', stringArg(args, 0), cost) },
+  'time.parse_duration_ns': {
+    arity: 1,
+    call: (args, cost) => {
+      const text = stringArg(args, 0);
+      chargeDuration(cost, text);
+      return num(parseDuration(text));
+    },
+  },
   'time.format': { arity: 1, call: format },
   'time.add_date': {
     arity: 4,
-    call: (args) => num(addDate(momentArg(args, 0), integerArg(args, 1), integerArg(args, 2), integerArg(args, 3))),
+    call: (args, cost) =>
+      num(addDate(momentArg(args, 0, cost), integerArg(args, 1), integerArg(args, 2), integerArg(args, 3))),
   },
-  'time.diff': { arity: 2, call: (args) => list(...difference(momentArg(args, 0), momentArg(args, 1))) },
+  'time.diff': {
+    arity: 2,
+    call: (args, cost) => list(...difference(momentArg(args, 0, cost), momentArg(args, 1, cost))),
+  },
   'time.date': {
     arity: 1,
-    call: (args) => {
-      const { year, month, day } = civilArg(args);
+    call: (args, cost) => {
+      const { year, month, day } = civilArg(args, cost);
       return list(year, month, day);
     },
   },
   'time.clock': {
     arity: 1,
-    call: (args) => {
-      const { hour, minute, second } = civilArg(args);
+    call: (args, cost) => {
+      const { hour, minute, second } = civilArg(args, cost);
       return list(hour, minute, second);
     },
   },
-  'time.weekday': { arity: 1, call: (args) => str(DAYS[civilArg(args).weekday] ?? '') },
+  'time.weekday': { arity: 1, call: (args, cost) => str(DAYS[civilArg(args, cost).weekday] ?? '') },
 };

@@ -34,7 +34,9 @@ export function verifiedChain(
   if (demands.host !== '' && !matchesHost(leaf, demands.host)) return undefined;
   const search = new ChainSearch(root, certificates.slice(1, -1), demands, cost);
   const chains = sameBytes(root.raw, leaf.raw) ? [[leaf]] : search.from([leaf]);
-  return chains.find((chain) => serves(chain, demands.usages) && namesAreAllowed(chain) && demandsNoPolicy(chain));
+  return chains.find(
+    (chain) => serves(chain, demands.usages) && demandsNoPolicy(chain) && namesAreAllowed(chain, cost),
+  );
 }
 
 class ChainSearch {

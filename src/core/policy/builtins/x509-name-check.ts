@@ -1,3 +1,5 @@
+import type { BuiltinContext } from '../builtin.ts';
+import { chargeComparisons } from './crypto-cost.ts';
 import type { GoUrl } from './go-url.ts';
 import { readIp } from './ip-text.ts';
 import { readMailbox } from './mailbox.ts';
@@ -14,13 +16,16 @@ type Names = {
   readonly uris: readonly string[];
 };
 
-/** True where the names of every certificate are within the constraints of those above it (RFC 5280 6.1.3 (b), (c)). */
-export function namesAreAllowed(chain: readonly Certificate[]): boolean {
+/**
+ * True where the names of every certificate are within the constraints of those above it (RFC 5280 6.1.3 (b), (c)). Each name is compared with each constraint,
+ * and every comparison is paid for before: a leaf of a thousand names under a thousand constraints is a million.
+ */
+export function namesAreAllowed(chain: readonly Certificate[], cost: BuiltinContext): boolean {
   return chain.every(({ known }, at) => {
     const above = chain.slice(at + 1).flatMap((issuer) => issuer.known.constraints ?? []);
     if (known.names === undefined || above.length === 0) return true;
     const names = readNames(known.names);
-    return names !== undefined && above.every((constraints) => areWithin(names, constraints));
+    return names !== undefined && above.every((constraints) => areWithin(names, constraints, cost));
   });
 }
 
@@ -44,13 +49,16 @@ function hostOf({ host }: GoUrl): string | undefined {
   return bare.toLowerCase();
 }
 
-function areWithin(names: Names, { permitted, excluded }: NameConstraints): boolean {
+function areWithin(names: Names, { permitted, excluded }: NameConstraints, cost: BuiltinContext): boolean {
+  for (const kind of ['dns', 'ips', 'emails', 'uris'] as const)
+    chargeComparisons(cost, (names[kind].length + 1) * (permitted[kind].length + excluded[kind].length));
+  const [mailsIn, mailsOut] = [permitted.emails.map(mailTest), excluded.emails.map(mailTest)];
   return (
     allowed(names.ips, permitted.ips, excluded.ips, isInRange) &&
     allowed(names.dns, permitted.dns, [], isUnder) &&
     !names.dns.some((name) => excluded.dns.some((domain) => isUnder(name, domain) || mayBeUnder(name, domain))) &&
     allowed(names.uris, permitted.uris, excluded.uris, isUnder) &&
-    allowed(names.emails, permitted.emails, excluded.emails, isMailUnder)
+    allowed(names.emails, mailsIn, mailsOut, (mailbox, test) => test(mailbox))
   );
 }
 
@@ -90,8 +98,10 @@ function mayBeUnder(name: string, domain: string): boolean {
   );
 }
 
-function isMailUnder({ local, domain }: Mailbox, constraint: string): boolean {
-  if (!constraint.includes('@')) return isUnder(domain, constraint);
-  const mailbox = readMailbox(constraint);
-  return mailbox?.local === local && mailbox.domain.toLowerCase() === domain.toLowerCase();
+/** What a constraint asks of a mailbox: to be this one, or of a host of this domain. */
+function mailTest(constraint: string): (mailbox: Mailbox) => boolean {
+  if (!constraint.includes('@')) return ({ domain }) => isUnder(domain, constraint);
+  const only = readMailbox(constraint);
+  const end = only?.domain.toLowerCase();
+  return ({ local, domain }) => only?.local === local && end === domain.toLowerCase();
 }

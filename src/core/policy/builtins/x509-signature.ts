@@ -4,6 +4,7 @@ import { BuiltinError } from '../builtin.ts';
 import type { BuiltinContext } from '../builtin.ts';
 import { chargeVerify, isUsableRsa } from './crypto-cost.ts';
 import { DerReader, TAG, context } from './der.ts';
+import { byOpenssl } from './openssl.ts';
 import type { PublicKey } from './public-key.ts';
 
 /** A signature algorithm as Go numbers it. `hash` is undefined where Go does not verify it: MD5, SHA-1, DSA. */
@@ -91,7 +92,8 @@ export function isSignedBy(
   if (key.kind === 'rsa' && !isUsableRsa(key, signature.length)) return false;
   chargeVerify(cost, key);
   const input = { key: key.object(), ...(found.pss === undefined ? {} : PSS_OPTIONS) };
-  return verify(found.hash === 'none' ? null : found.hash, signed, input, signature);
+  const hash = found.hash === 'none' ? null : found.hash;
+  return byOpenssl('the signature cannot be verified', () => verify(hash, signed, input, signature));
 }
 
 const PSS_OPTIONS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };

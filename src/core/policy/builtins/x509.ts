@@ -4,6 +4,7 @@ import { NULL, arr, bool, str } from '../term.ts';
 import type { Term } from '../term.ts';
 import { chargeReading } from './crypto-cost.ts';
 import { base64Bytes, textOf } from './go-bytes.ts';
+import { trimmed } from './go-trim.ts';
 import { members } from './json-term.ts';
 import { allPem, readPem } from './pem.ts';
 import { jwkTerm, privateKeyTerm, readPrivateKeys } from './private-key-json.ts';
@@ -90,7 +91,7 @@ function chainOf(
 function demandsOf(options: Term, context: BuiltinContext): ChainDemands {
   const demands = { nowNs: BigInt(context.nowNs()), host: '', usages: [SERVER_AUTH] as readonly string[] };
   for (const [name, value] of members(options)) {
-    if (name === 'DNSName') demands.host = stringArg([value], 0).replaceAll(/^"+|"+$/g, '');
+    if (name === 'DNSName') demands.host = trimmed(stringArg([value], 0), '"');
     else if (name === 'CurrentTime') demands.nowNs = integerArg([value], 0);
     else if (name === 'MaxConstraintComparisons') integerArg([value], 0);
     else if (name === 'KeyUsages') demands.usages = usagesOf(value);
@@ -101,7 +102,7 @@ function demandsOf(options: Term, context: BuiltinContext): ChainDemands {
 
 function usagesOf(value: Term): readonly string[] {
   if (value.kind !== 'array' && value.kind !== 'set') throw new BuiltinError("'KeyUsages' should be an array or set");
-  const names = value.items.flatMap((item) => (item.kind === 'string' ? [item.value.replaceAll(/^"+|"+$/g, '')] : []));
+  const names = value.items.flatMap((item) => (item.kind === 'string' ? [trimmed(item.value, '"')] : []));
   const usages = names.map((name) => EXTENDED_USAGES[USAGE_NAMES.indexOf(name)]);
   if (usages.includes(undefined)) throw new BuiltinError("invalid entries for 'KeyUsages' found");
   return usages.length === 0 ? [SERVER_AUTH] : usages.map((usage) => usage ?? ANY_USAGE);
@@ -120,7 +121,7 @@ function parseRequest(args: readonly Term[], context: BuiltinContext): Term {
 
 function privateKeysIn(text: string, context: BuiltinContext): PrivateKey[] {
   chargeReading(context, text);
-  return readPrivateKeys(text);
+  return readPrivateKeys(text, context);
 }
 
 /** The first key as a JWK, of whatever type it is, despite the name; null where there is none. */
@@ -149,7 +150,7 @@ function parseKeyPair(args: readonly Term[], context: BuiltinContext): Term {
   const [first] = chain;
   if (first === undefined || keyBlock === undefined) throw new BuiltinError('no certificate or no private key in PEM');
   const leaf = readCertificate(first);
-  const key = anyPrivateKey(keyBlock.bytes);
+  const key = anyPrivateKey(keyBlock.bytes, context);
   if (leaf.keyInfo.key === undefined || !isSameKey(leaf.keyInfo.key, publicHalf(key)))
     throw new BuiltinError('private key does not match public key');
   return fields({
@@ -168,15 +169,15 @@ function derOrPem(text: string, type: string): { type: string; bytes: Uint8Array
 }
 
 /** Whatever the label says, a key is tried as PKCS#1, PKCS#8 and SEC 1, as Go's `tls` does. */
-function anyPrivateKey(der: Uint8Array): PrivateKey {
+function anyPrivateKey(der: Uint8Array, cost: BuiltinContext): PrivateKey {
   for (const read of [readPkcs1, readPkcs8]) {
     try {
-      return read(der);
+      return read(der, cost);
     } catch (problem) {
       if (!(problem instanceof BuiltinError)) throw problem;
     }
   }
-  return readSec1(der);
+  return readSec1(der, cost);
 }
 
 function isSameKey(one: PublicKey, other: PublicKey): boolean {

@@ -1,4 +1,6 @@
 import { BuiltinError } from '../builtin.ts';
+import type { BuiltinContext } from '../builtin.ts';
+import { chargeZoneNames } from './time-cost.ts';
 
 /** Names by offset in minutes; an offset without a name is written as a number. */
 type Names = Readonly<Record<number, string>>;
@@ -60,13 +62,14 @@ const KNOWN_FROM = 63_072_000_000_000_000n;
  * The abbreviation that the IANA database has for a zone at a time, `CET` or `-03`. The platform has offsets from it, but names from CLDR, so this is
  * exact for UTC and for nearly all zones since 1972, for which it was compared with Go; before it is an error rather than a guess.
  */
-export function zoneAbbreviation(ns: bigint, zone: string, offset: number): string {
+export function zoneAbbreviation(ns: bigint, zone: string, offset: number, cost: BuiltinContext): string {
   if (zone === 'UTC') return 'UTC';
   if (ns < KNOWN_FROM)
     throw new BuiltinError(`the abbreviation of ${zone} before 1972 is not known here; use -0700 in the layout`);
   const own = OWN.get(zone);
   if (own !== undefined) return own[offset / 60] ?? asNumber(offset);
   for (const locale of ENGLISH) {
+    chargeZoneNames(cost);
     const format = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: 'short' });
     const name = format.formatToParts(Number(ns / 1_000_000n)).find((part) => part.type === 'timeZoneName')?.value;
     if (name !== undefined && /^[A-Za-z]+$/.test(name)) return name;
