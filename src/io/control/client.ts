@@ -2,6 +2,7 @@ import { Agent, type Dispatcher } from 'undici';
 
 import { err, ok } from '../../core/kernel/result.ts';
 import { readCredentials, type Credentials } from './credentials.ts';
+import { gatherBytes } from './gather-bytes.ts';
 import { requestFault, type RequestFault } from './request-fault.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
@@ -104,7 +105,8 @@ class HttpsClient implements ControlClient {
     const { timeout } = this.#settings;
     // Deadlines are ours and cover the whole exchange; undici's would end a long poll.
     const agent = new Agent({
-      connect: { ...tls, minVersion: 'TLSv1.2', timeout },
+      // Said outright: NODE_TLS_REJECT_UNAUTHORIZED must not switch it off for what decides here.
+      connect: { ...tls, rejectUnauthorized: true, minVersion: 'TLSv1.2', timeout },
       connections: 2,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -122,14 +124,9 @@ async function readAnswer(
 ): Promise<Result<Answer, RequestFault>> {
   const tooLarge = { kind: 'too_large', detail: `the answer is larger than ${maxBytes} bytes` } as const;
   if (Number(headers['content-length'] ?? 0) > maxBytes) return giveUp(response, tooLarge);
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of response.body as AsyncIterable<Uint8Array>) {
-    length += piece.length;
-    if (length > maxBytes) return giveUp(response, tooLarge);
-    pieces.push(piece);
-  }
-  return ok({ status: response.statusCode, headers, body: Buffer.concat(pieces) });
+  const body = await gatherBytes(response.body as AsyncIterable<Uint8Array>, maxBytes);
+  if (body === undefined) return giveUp(response, tooLarge);
+  return ok({ status: response.statusCode, headers, body });
 }
 
 /** Ends an exchange whose answer is no good: the rest of it is not read, and its connection not used again. */

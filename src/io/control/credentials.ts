@@ -17,6 +17,11 @@ const MAX_BYTES = 1_048_576;
 /** RFC 6750 2.1. */
 const TOKEN = /^[A-Za-z0-9._~+/-]{1,8192}=*$/;
 
+const PEM = {
+  CERTIFICATE: /^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/m,
+  'PRIVATE KEY': /^-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/m,
+} as const;
+
 /** Reads the files that the settings name, as they stand now. Errors name the file and the reason, never its content. */
 export async function readCredentials(
   settings: ControlSettings,
@@ -25,14 +30,14 @@ export async function readCredentials(
   const { tokenFile, trustBundle, certificate, privateKey } = settings;
   const [token, ca, cert, key] = await Promise.all([
     tokenFile === undefined ? ok(settings.token) : readToken(tokenFile, readFile),
-    readText(trustBundle, readFile, false),
-    readText(certificate, readFile, false),
-    readText(privateKey, readFile, true),
+    readPem(trustBundle, readFile, 'CERTIFICATE'),
+    readPem(certificate, readFile, 'CERTIFICATE'),
+    readPem(privateKey, readFile, 'PRIVATE KEY'),
   ]);
   if (!token.ok) return token;
   if (!ca.ok) return ca;
-  if (!cert.ok) return cert;
   if (!key.ok) return key;
+  if (!cert.ok) return cert;
   const tls = {
     ...(ca.value !== undefined && { ca: ca.value }),
     ...(cert.value !== undefined && { cert: cert.value }),
@@ -50,6 +55,17 @@ async function readToken(path: string, readFile: ReadFile): Promise<Result<strin
   if (!text.ok) return text;
   const token = text.value?.trim() ?? '';
   return TOKEN.test(token) ? ok(token) : err(`${path}: holds no bearer token (RFC 6750 2.1)`);
+}
+
+/** An empty file would count for no file: the system's authorities would be believed in place of ours, or no certificate shown. */
+async function readPem(
+  path: string | undefined,
+  readFile: ReadFile,
+  what: 'CERTIFICATE' | 'PRIVATE KEY',
+): Promise<Result<string | undefined, string>> {
+  const text = await readText(path, readFile, what === 'PRIVATE KEY');
+  if (!text.ok || text.value === undefined || PEM[what].test(text.value)) return text;
+  return err(`${path}: holds no ${what.toLowerCase()} in PEM (-----BEGIN ${what}-----)`);
 }
 
 async function readText(

@@ -32,7 +32,7 @@ test('OPA bundle service: 200 with ETag, then 304 to If-None-Match', async (cont
   server.offer(Buffer.from('archive'), '"one"');
   assert.deepEqual(await bundles.fetch(PLAIN), {
     kind: 'archive',
-    bytes: Buffer.from('archive'),
+    bytes: new TextEncoder().encode('archive'),
     etag: '"one"',
     longPolling: false,
   });

@@ -159,6 +159,15 @@ describe('whom we believe', () => {
     assert.equal(server.received.length, 0);
   });
 
+  test('nothing in the environment switches that off', async (context) => {
+    const { server, client } = await world(context);
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+    context.after(() => delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']);
+    const answer = await client({ trustBundle: undefined, token: 'secret-token' }).ask(GET);
+    assert.ok(!answer.ok && answer.error.kind === 'unreachable');
+    assert.equal(server.received.length, 0);
+  });
+
   test('a certificate for another host is not accepted', async (context) => {
     const { server, client } = await world(context, 'other.test');
     const answer = await client().ask(GET);
@@ -207,6 +216,28 @@ describe('credentials', () => {
     assert.equal((await one.ask(GET)).ok, false);
     await writeFile(join(folder, 'ca.pem'), server.trustPem);
     assert.ok((await one.ask(GET)).ok);
+  });
+
+  test('a file without PEM is no trust bundle and no certificate: an empty one does not stand for those of the system, or for none', async (context) => {
+    const { server, folder, client } = await world(context);
+    const issued = server.authority.issue({ id: 'spiffe://control.test/agent' });
+    const [own, key, odd] = ['own.pem', 'own.key', 'odd'].map((name) => join(folder, name)) as [string, string, string];
+    await writeFile(own, issued.chainPem);
+    await writeFile(key, issued.keyPem, { mode: 0o600 });
+    for (const content of ['', '\n', 'no certificate']) {
+      await writeFile(odd, content, { mode: 0o600 });
+      const refused = (what: string) => ({
+        ok: false,
+        error: {
+          kind: 'credentials',
+          detail: `${odd}: holds no ${what} in PEM (-----BEGIN ${what.toUpperCase()}-----)`,
+        },
+      });
+      assert.deepEqual(await client({ trustBundle: odd }).ask(GET), refused('certificate'));
+      assert.deepEqual(await client({ certificate: odd, privateKey: key }).ask(GET), refused('certificate'));
+      assert.deepEqual(await client({ certificate: own, privateKey: odd }).ask(GET), refused('private key'));
+    }
+    assert.equal(server.received.length, 0);
   });
 
   test('a token or key that others can read is refused, and a text that is no token; nothing of it is told', async (context) => {
