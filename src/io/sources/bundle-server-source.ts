@@ -1,4 +1,5 @@
 import { backOffMs, between } from '../../core/kernel/back-off.ts';
+import { err } from '../../core/kernel/result.ts';
 import { newBundleState } from './bundle-state.ts';
 import { revisionOf } from './policy-revision.ts';
 
@@ -27,6 +28,8 @@ export type Download =
       readonly httpCode: number | undefined;
       readonly retryAfterMs: number | undefined;
     };
+
+type Archive = Extract<Download, { readonly kind: 'archive' }>;
 
 /** Who asks the bundle server. One call at a time; never throws. */
 export interface BundleServer {
@@ -71,8 +74,9 @@ export type BundleServerSource<T> = Source<T> & { readonly state: BundleState };
 const FIRST_RETRY_MS = 500;
 const LEAST_GAP_MS = 1_000;
 
-/** After so many deltas a snapshot is asked for: a restart has to read them all. */
+/** After so many deltas, or so many bytes of them, a snapshot is asked for: a restart has to read them all, and they are held until then. */
 const MAX_DELTAS = 32;
+const MAX_DELTA_BYTES = 4_194_304;
 
 /**
  * Creates the source of a policy from a bundle server (OPA documentation, "Bundles"). `start` asks once, and where the server gives no usable bundle, uses the last
@@ -186,16 +190,17 @@ class Poller<T> implements BundleServerSource<T> {
     const asked = clock.monotonicMs();
     this.#tell({ lastRequestMs: clock.wallMs() });
     const isFirst = this.#state.lastSuccessfulRequestMs === undefined && this.#failures === 0;
+    const delta = this.#active !== undefined && this.#etag !== undefined;
     const answer = await server.fetch({
       etag: this.#etag,
-      delta: this.#active !== undefined && this.#etag !== undefined,
+      delta,
       waitMs: this.#isHeld && !isFirst ? this.#pace.longPollingMs : undefined,
     });
     if (this.#stopped) return 0;
     if (answer.kind === 'failed') return this.#failed([answer.detail], answer.httpCode, answer.retryAfterMs);
     this.#longPolling = answer.longPolling;
     this.#tell({ lastSuccessfulRequestMs: clock.wallMs() });
-    const problems = answer.kind === 'archive' ? await this.#take(answer.bytes, answer.etag) : await this.#unchanged();
+    const problems = answer.kind === 'archive' ? await this.#take(answer, delta) : await this.#unchanged();
     if (problems !== undefined) return this.#failed(problems, undefined, undefined);
     this.#recovered();
     if (this.#isHeld) return Math.max(0, LEAST_GAP_MS - (clock.monotonicMs() - asked));
@@ -209,10 +214,13 @@ class Poller<T> implements BundleServerSource<T> {
     return this.#activateCopy();
   }
 
-  async #take(bytes: Uint8Array, etag: string | undefined): Promise<Problems | undefined> {
+  /** `delta`: whether one was asked for. A server that sends nothing else would have us keep them without end. */
+  async #take({ bytes, etag }: Archive, delta: boolean): Promise<Problems | undefined> {
     this.#tell({ size: bytes.length });
-    const judged = await this.#deps.judge(bytes, this.#active?.bundle, this.#copy.newest);
+    const judged = await this.#judge(bytes, this.#active?.bundle, this.#copy.newest);
     if (!judged.ok) return judged.error.map((problem) => `${this.#names.where}: ${problem}`);
+    if (judged.value.type === 'delta' && !delta)
+      return [`${this.#names.where}: delta_unexpected: a delta came, and a whole bundle was asked for`];
     this.#tell({ lastSuccessfulDownloadMs: this.#deps.clock.wallMs(), type: judged.value.type });
     const isNew = judged.value.bundle.digest !== this.#active?.bundle.digest;
     if (isNew) {
@@ -220,13 +228,30 @@ class Poller<T> implements BundleServerSource<T> {
       if (problems !== undefined) return problems;
     }
     const archives = judged.value.type === 'delta' ? [...this.#copy.archives, bytes] : [bytes];
-    this.#etag = archives.length > MAX_DELTAS ? undefined : etag;
+    this.#etag = isLong(archives) ? undefined : etag;
     this.#copy = { etag, newest: judged.value.sequence ?? this.#copy.newest, archives };
     await this.#keepCopy();
     return undefined;
   }
 
+  /** What throws on content from outside is a fault of ours, and no reason to follow the server no longer. */
+  async #judge(...content: Parameters<JudgeArchive>): ReturnType<JudgeArchive> {
+    try {
+      return await this.#deps.judge(...content);
+    } catch (error) {
+      return err([thrown(error)]);
+    }
+  }
+
   async #activate(judged: JudgedBundle): Promise<Problems | undefined> {
+    try {
+      return await this.#activateChecked(judged);
+    } catch (error) {
+      return [`${this.#names.where}: ${thrown(error)}`];
+    }
+  }
+
+  async #activateChecked(judged: JudgedBundle): Promise<Problems | undefined> {
     const { descriptors, compile, activate, clock, onChange } = this.#deps;
     const read = await descriptors();
     if (!read.ok) return read.error;
@@ -266,7 +291,7 @@ class Poller<T> implements BundleServerSource<T> {
     let judged: JudgedBundle | undefined;
     for (const archive of this.#copy.archives) {
       // oxlint-disable-next-line no-await-in-loop -- each delta changes what those before it gave
-      const next = await this.#deps.judge(archive, judged?.bundle, judged?.sequence);
+      const next = await this.#judge(archive, judged?.bundle, judged?.sequence);
       if (!next.ok) return this.#dropCopy(next.error.join('; '));
       judged = next.value;
     }
@@ -326,6 +351,15 @@ class Poller<T> implements BundleServerSource<T> {
     this.#state = { ...this.#state, ...change };
     this.#deps.onState?.(this.#state);
   }
+}
+
+function isLong([, ...deltas]: readonly Uint8Array[]): boolean {
+  const bytes = deltas.reduce((sum, delta) => sum + delta.length, 0);
+  return deltas.length >= MAX_DELTAS || bytes > MAX_DELTA_BYTES;
+}
+
+function thrown(error: unknown): string {
+  return `could not be judged: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 
 import { createSigningKey, createVerificationKey } from '../../../src/core/bundle/signature-key.ts';
@@ -49,12 +50,18 @@ function world({ pace, store, signed, activate = ({ data }) => ok(data) }: Optio
   const changes: unknown[] = [];
   const problems: (Problems | undefined)[] = [];
   const warnings: string[] = [];
+  let broken: Error | undefined;
   const source = createBundleServerSource<unknown>(
     NAMES,
     { ...PACE, ...pace },
     {
       server,
-      judge: createArchiveJudge(() => Promise.resolve(ok(signed === true ? verification() : undefined))),
+      judge: createArchiveJudge(() => {
+        const error = broken;
+        broken = undefined;
+        if (error !== undefined) throw error;
+        return Promise.resolve(ok(signed === true ? verification() : undefined));
+      }),
       store,
       descriptors: () => Promise.resolve(ok(undefined)),
       compile: () => Promise.resolve(err(['no compiler'])),
@@ -77,7 +84,10 @@ function world({ pace, store, signed, activate = ({ data }) => ok(data) }: Optio
     server.answer(answer);
     await until('the end of it', () => clock.timers === 1);
   };
-  return { server, clock, changes, problems, warnings, source, next };
+  const throwNext = (error: Error): void => {
+    broken = error;
+  };
+  return { server, clock, changes, problems, warnings, source, next, throwNext };
 }
 
 function verification() {
@@ -238,6 +248,24 @@ describe('promise 7: what is no good changes nothing', () => {
     });
   }
 
+  test('what throws is a problem like any other, and the server is asked again', async () => {
+    const at = world({
+      activate: ({ data }) => {
+        if ((data as { bad?: true }).bad === true) throw new RangeError('Invalid string length');
+        return ok(data);
+      },
+    });
+    at.server.answer(archiveAnswer(snapshotArchive({ data: { a: 1 } }), '"1"'));
+    await at.source.start();
+    await at.next(archiveAnswer(snapshotArchive({ data: { bad: true } }), '"2"'), 60_000);
+    assert.deepEqual(at.source.problem, [`${NAMES.where}: could not be judged: Invalid string length`]);
+    at.throwNext(new RangeError('Array buffer allocation failed'));
+    await at.next(archiveAnswer(snapshotArchive({ data: { a: 2 } }), '"3"'), 250);
+    assert.deepEqual(at.source.problem, [`${NAMES.where}: could not be judged: Array buffer allocation failed`]);
+    await at.next(archiveAnswer(snapshotArchive({ data: { a: 2 } }), '"3"'), 500);
+    assert.deepEqual([at.source.problem, at.source.current], [undefined, { a: 2 }]);
+  });
+
   test('a bundle that is unsigned, or signed by another, is refused where keys are configured', async () => {
     const at = world({ signed: true });
     at.server.answer(archiveAnswer(snapshotArchive({ data: { a: 1 }, key: signingKey() }), '"1"'));
@@ -296,6 +324,35 @@ describe('OPA bundles: deltas', () => {
     const [before, last] = at.server.asks.slice(-2);
     assert.deepEqual([before?.delta, last?.delta, last?.etag], [true, false, undefined]);
     assert.deepEqual(at.source.current, { n: 99 });
+  });
+
+  test('a delta that was not asked for is refused, so that none of them has to be kept for ever', async () => {
+    const store = memoryStore();
+    const at = world({ store });
+    const delta = deltaArchive({ operations: [{ op: 'upsert', path: '/a', value: 2 }] });
+    at.server.answer(archiveAnswer(snapshotArchive({ data: { a: 1 } })));
+    await at.source.start();
+    await at.next(archiveAnswer(delta), 60_000);
+    assert.deepEqual(at.server.asks.at(-1), { etag: undefined, delta: false, waitMs: undefined });
+    assert.deepEqual(at.source.problem, [
+      `${NAMES.where}: delta_unexpected: a delta came, and a whole bundle was asked for`,
+    ]);
+    assert.deepEqual([at.source.current, store.saved.length], [{ a: 1 }, 1]);
+  });
+
+  test('after 4 MiB of deltas a snapshot is asked for', async () => {
+    const at = world();
+    at.server.answer(archiveAnswer(snapshotArchive({ data: {} }), '"0"'));
+    await at.source.start();
+    for (const bytes of [1_500_000, 3_500_000]) {
+      const value = randomBytes(bytes).toString('base64');
+      await at.next(archiveAnswer(deltaArchive({ operations: [{ op: 'upsert', path: '/n', value }] }), '"n"'), 60_000);
+    }
+    await at.next(archiveAnswer(snapshotArchive({ data: { n: 99 } }), '"99"'), 60_000);
+    assert.deepEqual(
+      at.server.asks.map(({ delta }) => delta),
+      [false, true, true, false],
+    );
   });
 
   test('a delta as the first answer is refused', async () => {
