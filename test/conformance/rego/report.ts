@@ -3,14 +3,25 @@ import type { ExceptionKind } from './exceptions.ts';
 import { count } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 
-const BEGIN = '<!-- conformance:begin, written by `npm run conformance:rego -- --write` -->';
-const END = '<!-- conformance:end -->';
+/** Parts of the document that are written by `npm run conformance:rego -- --write`, each between two marks. */
+export type Part = 'suite' | 'built-ins';
 
-/** The document with what stands between the two marks replaced. */
-export function withTable(document: string, table: string): string {
-  const [before, after] = [document.indexOf(BEGIN), document.indexOf(END)];
-  if (before < 0 || after < before) throw new Error(`the document has lost its marks ${BEGIN} and ${END}`);
-  return `${document.slice(0, before)}${BEGIN}\n\n${table}\n\n${document.slice(after)}`;
+/** The document with a part replaced. */
+export function withPart(document: string, part: Part, text: string): string {
+  const [begin, end] = marks(part);
+  return document.replace(partOf(document, part), () => `${begin}\n\n${text}\n\n${end}`);
+}
+
+/** A part as it stands in the document, with its marks. */
+export function partOf(document: string, part: Part): string {
+  const [begin, end] = marks(part);
+  const [from, to] = [document.indexOf(begin), document.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`the document has lost its marks ${begin} and ${end}`);
+  return document.slice(from, to + end.length);
+}
+
+function marks(part: Part): readonly [string, string] {
+  return [`<!-- ${part}: written by npm run conformance:rego -- --write -->`, `<!-- ${part}: end -->`];
 }
 
 /** The result as Markdown: the counts, the table by group, and every exception with its cause. */

@@ -1,12 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
 import { createRegoCompiler } from '../../../src/io/rego/compiler.ts';
+import { homesOfBuiltins, homesText, readBuiltinNames } from './built-in-homes.ts';
 import type { Case } from './case.ts';
 import { USAGE, readOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { outcomeOf, summary } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
-import { tables, withTable } from './report.ts';
+import { tables, withPart } from './report.ts';
 import { runCase } from './run-case.ts';
 import { findSuite, readSuite } from './suite.ts';
 
@@ -37,8 +38,11 @@ async function main(asked: Options): Promise<number> {
 
 /** Only what all cases gave may stand in the documentation. */
 async function writeDocument(outcomes: readonly Outcome[], opa: string): Promise<void> {
+  const compiler = createRegoCompiler();
+  const homes = homesText(await homesOfBuiltins(await readBuiltinNames(), compiler));
+  await compiler.stop();
   const before = await readFile(DOCUMENT, 'utf8');
-  await writeFile(DOCUMENT, withTable(before, tables(outcomes, opa)));
+  await writeFile(DOCUMENT, withPart(withPart(before, 'suite', tables(outcomes, opa)), 'built-ins', homes));
 }
 
 function isAsked({ group, note }: Case, index: number, { filter, every }: Options): boolean {

@@ -35,7 +35,16 @@ export function bagLine(line: Line): Line {
 function bags(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((item) => JSON.stringify(bags(item))).sort();
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, bags(part)]));
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [keyBag(key), bags(part)]));
+}
+
+/** A key that was no string in Rego is JSON text itself. */
+function keyBag(key: string): string {
+  try {
+    return /^\.[[{]/.test(key) ? bagLine(valueLine(JSON.parse(key.slice(1)))) : key;
+  } catch {
+    return key;
+  }
 }
 
 export function evaluationLine(evaluation: Evaluation): Line {

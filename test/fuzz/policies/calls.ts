@@ -1,5 +1,17 @@
 /** Kinds of Rego values that a generator tells apart; `any` is what only evaluation knows. */
-export type Kind = 'any' | 'number' | 'string' | 'boolean' | 'array' | 'object' | 'set' | 'strings' | 'paths' | 'shift';
+export type Kind =
+  | 'any'
+  | 'number'
+  | 'string'
+  | 'boolean'
+  | 'array'
+  | 'object'
+  | 'set'
+  | 'strings'
+  | 'paths'
+  | 'small'
+  | 'json'
+  | 'base64';
 
 /** A built-in: what it takes and gives. */
 export type Call = { readonly name: string; readonly takes: readonly Kind[]; readonly gives: Kind };
@@ -24,8 +36,8 @@ export const CALLS: readonly Call[] = [
     'bits.and': ['number', 'number'],
     'bits.or': ['number', 'number'],
     'bits.xor': ['number', 'number'],
-    'bits.lsh': ['number', 'shift'],
-    'bits.rsh': ['number', 'shift'],
+    'bits.lsh': ['number', 'small'],
+    'bits.rsh': ['number', 'small'],
     'bits.negate': ['number'],
     'units.parse': ['string'],
     'units.parse_bytes': ['string'],
@@ -51,10 +63,10 @@ export const CALLS: readonly Call[] = [
     'regex.replace': ['string', 'string', 'string'],
     'json.marshal': ['any'],
     'base64.encode': ['string'],
-    'base64.decode': ['string'],
+    'base64.decode': ['base64'],
     'base64url.encode': ['string'],
     'base64url.encode_no_pad': ['string'],
-    'base64url.decode': ['string'],
+    'base64url.decode': ['base64'],
     'hex.encode': ['string'],
     'hex.decode': ['string'],
     'urlquery.encode': ['string'],
@@ -83,7 +95,7 @@ export const CALLS: readonly Call[] = [
     is_object: ['any'],
     is_null: ['any'],
     'object.subset': ['any', 'any'],
-    'json.is_valid': ['any'],
+    'json.is_valid': ['json'],
     'yaml.is_valid': ['any'],
     'semver.is_valid': ['any'],
     'net.cidr_contains': ['string', 'string'],
@@ -95,8 +107,8 @@ export const CALLS: readonly Call[] = [
     'array.slice': ['array', 'number', 'number'],
     'array.reverse': ['array'],
     'array.flatten': ['array'],
-    'numbers.range': ['number', 'number'],
-    'numbers.range_step': ['number', 'number', 'number'],
+    'numbers.range': ['small', 'small'],
+    'numbers.range_step': ['small', 'small', 'small'],
     split: ['string', 'string'],
     'regex.split': ['string', 'string'],
     'regex.find_n': ['string', 'string', 'number'],
@@ -123,7 +135,7 @@ export const CALLS: readonly Call[] = [
     max: ['any'],
     min: ['array'],
     'object.get': ['object', 'any', 'any'],
-    'json.unmarshal': ['string'],
+    'json.unmarshal': ['json'],
     'yaml.unmarshal': ['string'],
     'json.patch': ['any', 'array'],
   }),

@@ -18,8 +18,11 @@ export class Terms {
 
   /** A term that OPA's type checker takes for `kind`: one of it, or one of which it knows nothing. */
   term(kind: Kind, scope: Scope, depth: number): string {
-    // A larger shift fills the memory of the interpreter.
-    if (kind === 'shift') return this.#choices.of('0', '1', '63', '64', '100', '-1', '1.5');
+    // Larger shifts and ranges fill the memory of the interpreter, which has no bounds.
+    if (kind === 'small') return this.#choices.of('0', '1', '63', '64', '100', '-1', '1.5');
+    // Of other text a module makes something, where the interpreter fails.
+    if (kind === 'json') return this.#choices.of('"[1, {\\"a\\": null}]"', `json.marshal(${this.reference(scope)})`);
+    if (kind === 'base64') return this.#choices.of('"YQ=="', `base64.encode(${this.reference(scope)})`);
     const choice = this.#choices.upTo(depth > 0 ? 12 : 3);
     // What is not known to be of the kind that is wanted is mostly undefined there.
     if (choice === 0 || (kind === 'any' && choice <= 2)) return this.reference(scope);
@@ -53,7 +56,7 @@ export class Terms {
   #literal(kind: Kind): string {
     switch (kind) {
       case 'number':
-      case 'shift':
+      case 'small':
         return anyNumber(this.#choices);
       case 'string':
         return this.#text();
@@ -72,6 +75,9 @@ export class Terms {
         return this.#object(() => this.#literal('any'));
       case 'paths':
         return this.#choices.of('["a"]', '["a/b", "b/0"]', '{"é", "c"}', '[["a"], ["b", "0"], "a.b"]');
+      case 'json':
+      case 'base64':
+        return '""';
       case 'any':
         return this.#literal(
           this.#choices.of('number', 'string', 'string', 'boolean', 'array', 'object', 'set', 'strings'),
@@ -121,7 +127,9 @@ export class Terms {
       case 'boolean':
       case 'string':
       case 'paths':
-      case 'shift':
+      case 'small':
+      case 'json':
+      case 'base64':
         return this.#call(kind, scope, depth);
       default:
         return kind satisfies never;
