@@ -16,6 +16,8 @@ export type TokenConstraints = {
   readonly seconds: string;
 };
 
+/** Exponents of six digits and more. */
+const UNCOMPARED = /[eE][+-]?0*[1-9][0-9]{5,}$/;
 const KNOWN = ['cert', 'secret', 'alg', 'iss', 'aud', 'time'];
 
 /** Reads the constraints: exactly one kind of key, nothing unknown, and the time of the decision where none is given. */
@@ -79,7 +81,9 @@ function isFor(claim: Term | undefined, audience: string): boolean {
   return claim.kind === 'array' && claim.items.some((item) => item.kind === 'string' && item.value === audience);
 }
 
+/** A time so large or small that its digits are not compared is an error here, where OPA compares it: a token that is neither over nor not is refused. */
 function timeClaim(claim: Term | undefined, name: string): string | undefined {
-  if (claim !== undefined && claim.kind !== 'number') throw new BuiltinError(`${name} value must be a number`);
+  if (claim !== undefined && (claim.kind !== 'number' || UNCOMPARED.test(claim.text)))
+    throw new BuiltinError(`${name} value must be a number`);
   return claim?.text;
 }
