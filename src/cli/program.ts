@@ -6,6 +6,7 @@ import { definePolicyBundle } from './define-policy-bundle.ts';
 import { definePolicy } from './define-policy.ts';
 import { command } from './define.ts';
 import { EXIT } from './exit-codes.ts';
+import { inert } from './terminal.ts';
 
 import type { Definer, Json } from './define.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -32,7 +33,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
-    terminal.err(terminal.style('err', 'red', `sallyport: ${error instanceof Error ? error.message : String(error)}`));
+    const message = error instanceof Error ? error.message : String(error);
+    terminal.err(terminal.style('err', 'red', `sallyport: ${message.split('\n').map(inert).join('\n')}`));
     return EXIT.outside;
   }
 }

@@ -98,7 +98,7 @@ function described(facts: Facts & { readonly bytes: number; readonly entrypoints
     ...(sequence === undefined ? [] : [`sequence ${sequence}`]),
     ...(signed ? ['signed'] : []),
     `${bytes} bytes`,
-    entrypoints.join(', '),
+    inert(entrypoints.join(', ')),
   ];
   return parts.join(', ');
 }

@@ -77,11 +77,27 @@ const DAMAGED: Readonly<Record<string, Uint8Array>> = {
   'a tar archive that is not compressed': writeTar(new Map([['a', WASM]])),
   'a stream cut off': writeBundle({ manifestJson: '{}' }).subarray(0, -9),
   'bytes after the stream': Buffer.concat([writeBundle({ manifestJson: '{}' }), Buffer.from('more')]),
+  'bytes behind a zero, where Node ends reading': Buffer.concat([
+    writeBundle({ manifestJson: '{}' }),
+    Buffer.from('\0more'),
+  ]),
+  'a second archive behind zeros, which other readers find': Buffer.concat([
+    writeBundle({ manifestJson: '{}' }),
+    Buffer.alloc(3),
+    writeBundle({ manifestJson: '{"revision":"other"}' }),
+  ]),
   'a wrong checksum (RFC 1952 2.3.1)': withoutChecksum(writeBundle({ manifestJson: '{}' })),
 };
 for (const [what, archive] of Object.entries(DAMAGED)) {
   test(`${what}: refused as no gzip`, () => assert.equal(codeOf(archive), 'gzip_malformed'));
 }
+
+test('zeros behind the stream are padding, and a stream in two members is one', () => {
+  const archive = writeBundle({ manifestJson: '{}' });
+  assert.equal(codeOf(Buffer.concat([archive, Buffer.alloc(1_000)])), 'read');
+  const tar = gunzipSync(archive);
+  assert.equal(codeOf(Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))])), 'read');
+});
 
 test('property: random bytes, compressed or not, are refused and never throw', () => {
   fc.assert(

@@ -42,6 +42,31 @@ test('policy build: Rego with a mistake is exit 2, with file, line and column, a
   await assert.rejects(readFile(join(folder, 'a.tar.gz')));
 });
 
+test('policy build: escape sequences in names of rules and revisions do not reach the terminal', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, { 'src/authz.rego': 'package a["\\u001b[31m\\u009b"]\n\nq := 1\n' });
+  const decision = 'a/\u001b[31m\u009b/q';
+  const { code, out, err } = await sallyport(
+    ['policy', 'build', join(folder, 'src'), '-o', join(folder, 'a.tar.gz')].concat(
+      '--decision',
+      decision,
+      '--revision',
+      'r\u001b[2J',
+    ),
+  );
+  assert.equal(code, 0, err.join('\n'));
+  assert.match(out.join('\n'), /revision r\\u\{1b\}\[2J, .*, a\/\\u\{1b\}\[31m\\u\{9b\}\/q$/);
+});
+
+test('a fault that nobody expected is told without escape sequences', async (context) => {
+  const output = join(await tempFolder(context), 'none\u001b[31m', 'a.tar.gz');
+  const source = await tempFolder(context);
+  await writeFiles(source, { 'authz.rego': 'package sallyport.authz\n\ndecision := true\n' });
+  const { code, err } = await sallyport(['policy', 'build', source, '-o', output]);
+  assert.equal(code, 3);
+  assert.match(err.join('\n'), /^sallyport: ENOENT.*none\\u\{1b\}\[31m/);
+});
+
 test('policy build: a folder that is not there is told', async (context) => {
   const { code, err } = await sallyport(['policy', 'build', join(await tempFolder(context), 'none')]);
   assert.equal(code, 2);
