@@ -5,8 +5,8 @@ const FUNCTION_NAMES = 1;
 /** Names of functions by index, from the custom section `name` (WebAssembly core specification, appendix "Custom Sections"); none without it. Throws ModuleFault. */
 export function functionNames(bytes: Uint8Array): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
-  const section = nameSection(bytes);
-  while (section !== undefined && !section.done) {
+  const section = nameSection(bytes) ?? new ModuleReader(Uint8Array.of());
+  while (!section.done) {
     const id = section.u8();
     const content = section.slice(section.u32());
     if (id !== FUNCTION_NAMES) continue;

@@ -11,6 +11,10 @@ import { tempFolder, writeFiles } from '../../support/temp-folder.ts';
 
 import type { Config } from '../../../src/core/config/config.ts';
 
+function nothing(): void {
+  // Nobody asks.
+}
+
 test('a delivered module that needs a built-in which is not here is refused with its name, the reason and the line of the call', async (context) => {
   const folder = await tempFolder(context);
   const rego = 'package t\n\nd if http.send({"method": "get", "url": "http://x"}).status_code == 200\n';
@@ -26,7 +30,6 @@ test('a delivered module that needs a built-in which is not here is refused with
     budget: DEFAULT_BUDGET,
     memory: DEFAULT_MEMORY_BYTES,
   } as unknown as Config['policy'];
-  const nothing = (): void => undefined;
   const policy = followPolicy(config, { ...STILL_WORLD, onChange: nothing, onProblem: nothing });
   try {
     await policy.start();

@@ -34,7 +34,7 @@ async function prepared(context: TestContext): Promise<{ path: (name: string) =>
     'public.pem': pem,
     'other.pem': generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' }),
   });
-  return { path: (name) => join(folder, name), publicKey: String(pem) };
+  return { path: (name) => join(folder, name), publicKey: pem };
 }
 
 test('policy build --key: a signed bundle with sequence and budget, which verify takes and a sidecar would', async (context) => {
