@@ -107,6 +107,8 @@ class HttpsClient implements ControlClient {
     const agent = new Agent({
       // Said outright: NODE_TLS_REJECT_UNAUTHORIZED must not switch it off for what decides here.
       connect: { ...tls, rejectUnauthorized: true, minVersion: 'TLSv1.2', timeout },
+      // HTTP/1.1 is all that is needed, and what the bounds below are about; undici would let the server choose HTTP/2.
+      allowH2: false,
       connections: 2,
       headersTimeout: 0,
       bodyTimeout: 0,

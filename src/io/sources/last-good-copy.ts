@@ -75,6 +75,8 @@ async function load(folder: string, owner: string): ReturnType<LastGoodStore['lo
       : sha256(archive.value.bytes) === name
         ? undefined
         : `${path}: was changed or damaged; it is not used`;
+    // It goes by its hash: under that name it would pass for kept when the same bundle comes again.
+    if (problem !== undefined) await rm(path, { force: true });
     if (!archive.ok || problem !== undefined) return ok({ etag: undefined, newest, archives: [], problem });
     archives.push(archive.value.bytes);
   }

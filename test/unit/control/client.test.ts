@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { chmod, writeFile } from 'node:fs/promises';
+import { createSecureServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 
 import { createControlClient, type Ask, type ControlClient } from '../../../src/io/control/client.ts';
 import { readBounded } from '../../../src/io/sources/read-file.ts';
 import { startControlServer, type ControlFault, type ControlServer } from '../../support/control-server.ts';
+import { createAuthority } from '../../support/pki.ts';
 import { createManualTimer } from '../../support/manual-timer.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
@@ -166,6 +169,30 @@ describe('whom we believe', () => {
     const answer = await client({ trustBundle: undefined, token: 'secret-token' }).ask(GET);
     assert.ok(!answer.ok && answer.error.kind === 'unreachable');
     assert.equal(server.received.length, 0);
+  });
+
+  test('HTTP/1.1 is all that is offered, so that no server can choose a protocol with other bounds', async (context) => {
+    const authority = createAuthority({ trustDomain: 'control.test' });
+    const { keyPem: key, chainPem: cert } = authority.issue({
+      uris: [],
+      dnsNames: ['localhost'],
+      subject: 'localhost',
+    });
+    const offered: (readonly string[])[] = [];
+    const choose = ({ protocols }: { protocols: string[] }): string => {
+      offered.push(protocols);
+      return protocols.includes('h2') ? 'h2' : 'http/1.1';
+    };
+    const server = createSecureServer({ key, cert, allowHTTP1: true, ALPNCallback: choose }, (_, response) => {
+      response.end('taken');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    context.after(() => server.close());
+    const { folder, client } = await world(context);
+    await writeFile(join(folder, 'ca.pem'), authority.bundlePem);
+    const answer = await client({ url: `https://localhost:${(server.address() as AddressInfo).port}/` }).ask(GET);
+    assert.equal(answer.ok && Buffer.from(answer.value.body).toString(), 'taken');
+    assert.deepEqual(offered, [['http/1.1']]);
   });
 
   test('a certificate for another host is not accepted', async (context) => {

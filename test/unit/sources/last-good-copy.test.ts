@@ -69,6 +69,21 @@ test('a copy of which a file was changed, cut or taken is none; its sequence cou
   }
 });
 
+test('a file that was damaged is written anew when the same bundle comes again', async (context) => {
+  const folder = await place(context);
+  const store = createLastGoodStore(folder, URL);
+  const copy = { ...COPY, archives: [Buffer.from('snapshot')] };
+  await store.save(copy);
+  const archive = (await readdir(folder)).find((name) => name.endsWith('.tar.gz')) ?? '';
+  await writeFile(join(folder, archive), 'damaged');
+  const damaged = await store.load();
+  assert.match((damaged.ok && damaged.value?.problem) || '', /changed or damaged/);
+  await store.save(copy);
+  const loaded = await store.load();
+  assert.ok(loaded.ok);
+  assert.deepEqual([loaded.value?.problem, loaded.value?.archives.length], [undefined, 1]);
+});
+
 test('a state that cannot be understood, or is of another URL, is told and not used', async (context) => {
   const folder = await place(context);
   await createLastGoodStore(folder, URL).save(COPY);
