@@ -9,6 +9,7 @@ import { compileRego } from '../support/rego.ts';
 import type { Contestant } from './policy-clock.ts';
 import type { Subject } from './policy-subjects.ts';
 
+import type { PolicyInput } from '../../src/core/model/policy-input.ts';
 import type { PolicyModule } from '../../src/core/policy/policy-module.ts';
 
 /** The ways in which a subject is evaluated, by name. All are given JavaScript objects and give JavaScript values. */
@@ -16,14 +17,13 @@ export type Contestants = Readonly<
   Record<'uncached' | 'cached' | 'whole' | 'unindexed' | 'unmetered' | 'sdk', Contestant>
 >;
 
-/** Compiles a subject and readies every way. The inputs are asked about in turn, or only those that `chosen` names. */
-export async function contestantsOf(subject: Subject, inputs = subject.inputs): Promise<Contestants> {
+/** Compiles a subject and readies every way; which inputs are asked about in turn is said then. */
+export async function contestantsOf(subject: Subject): Promise<(inputs: Subject['inputs']) => Contestants> {
   const { entrypoint, data, files } = subject;
   const { policyWasm, plan } = await compileRego({ files, entrypoints: [entrypoint] });
   const { indexed, plain } = withAndWithoutIndex(policyWasm);
   const source = { wasm: indexed, plan, data, entrypoint, bundles: {} };
   const never = { cacheEntries: 0 };
-  const next = (turn: number): Subject['inputs'][number] => inputs[turn % inputs.length] as Subject['inputs'][number];
   const [fast, cached] = [load(source, never), load(source)];
   const [unindexed, free] = [
     load({ ...source, wasm: plain }, never),
@@ -31,13 +31,16 @@ export async function contestantsOf(subject: Subject, inputs = subject.inputs): 
   ];
   const sdk = await loadPolicy(Uint8Array.from(policyWasm).buffer);
   sdk.setData(data);
-  return {
-    uncached: { name: 'sallyport, uncached', run: (turn) => fast.evaluate(next(turn)) },
-    cached: { name: 'sallyport, cached', run: (turn) => cached.evaluate(next(turn)) },
-    whole: { name: 'sallyport, uncached, whole input', run: (turn) => fast.query(entrypoint, next(turn)) },
-    unindexed: { name: 'sallyport, uncached, no rule index', run: (turn) => unindexed.evaluate(next(turn)) },
-    unmetered: { name: 'sallyport, uncached, no rule index, no meter', run: (turn) => free.evaluate(next(turn)) },
-    sdk: { name: '@open-policy-agent/opa-wasm', run: (turn) => sdk.evaluate(next(turn), entrypoint) },
+  return (inputs) => {
+    const next = (turn: number): PolicyInput => inputs[turn % inputs.length] as PolicyInput;
+    return {
+      uncached: { name: 'sallyport, uncached', run: (turn) => fast.evaluate(next(turn)) },
+      cached: { name: 'sallyport, cached', run: (turn) => cached.evaluate(next(turn)) },
+      whole: { name: 'sallyport, uncached, whole input', run: (turn) => fast.query(entrypoint, next(turn)) },
+      unindexed: { name: 'sallyport, uncached, no rule index', run: (turn) => unindexed.evaluate(next(turn)) },
+      unmetered: { name: 'sallyport, uncached, no rule index, no meter', run: (turn) => free.evaluate(next(turn)) },
+      sdk: { name: '@open-policy-agent/opa-wasm', run: (turn) => sdk.evaluate(next(turn), entrypoint) },
+    };
   };
 }
 

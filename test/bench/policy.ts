@@ -29,7 +29,7 @@ async function starterPolicies(): Promise<void> {
     starter('starter library, 10 segments, plain input', 10, 0),
     starter('starter library, 30 segments, 24 more headers', 30, 24),
   ]) {
-    const all = await contestantsOf(subject);
+    const all = (await contestantsOf(subject))(subject.inputs);
     const standings = race([all.uncached, all.sdk, all.cached, all.whole, all.unindexed, all.unmetered]);
     const ours = standings[0]?.ns ?? Number.NaN;
     console.log(`\n## ${subject.name} (input ${JSON.stringify(subject.inputs[0]).length} bytes)`);
@@ -56,9 +56,10 @@ async function rules(): Promise<void> {
   const rows: (readonly (string | number)[])[] = [];
   for (const count of [10, 100, 1_000]) {
     const subject = manyRules(count);
+    const ready = await contestantsOf(subject);
     for (const [at, match] of ['first', 'last', 'none'].entries()) {
       const input = subject.inputs[at];
-      const all = await contestantsOf(subject, input === undefined ? [] : [input]);
+      const all = ready(input === undefined ? [] : [input]);
       const standings = race([all.uncached, all.unindexed, all.sdk], 5);
       const opa = await opaCell(subject, input, standings[0]?.ns ?? Number.NaN);
       rows.push([

@@ -193,7 +193,9 @@ describe('the answer with an index', () => {
         (i) => `d contains ${i}`,
       ),
     );
-    assert.ok(ask({ p: { a: 'b' } }).indexed.steps > ask({ p: ['a', 'b'] }).indexed.steps);
+    const [object, array] = [ask({ p: { a: 'b' } }), ask({ p: ['a', 'b'] })];
+    assert.ok(object.indexed.steps > object.plain.steps);
+    assert.ok(array.indexed.steps < array.plain.steps);
   });
 
   test('an index that is no whole number as it is written, on which the module and the interpreter of OPA differ', async () => {
