@@ -25,7 +25,7 @@ function hexDecode(args: readonly Term[]): Term {
 }
 
 /** Go's `url.QueryEscape`: space is `+`, everything but unreserved characters (RFC 3986 2.3) is percent-encoded. */
-function escape(value: string): string {
+export function queryEscape(value: string): string {
   return encodeURIComponent(value)
     .replaceAll('%20', '+')
     .replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -55,7 +55,9 @@ function encodeObject(args: readonly Term[]): Term {
     return { name: key.value, values: valuesOf(value) };
   });
   parameters.sort((a, b) => compareStrings(a.name, b.name));
-  const pairs = parameters.flatMap(({ name, values }) => values.map((value) => `${escape(name)}=${escape(value)}`));
+  const pairs = parameters.flatMap(({ name, values }) =>
+    values.map((value) => `${queryEscape(name)}=${queryEscape(value)}`),
+  );
   return str(pairs.join('&'));
 }
 
@@ -92,7 +94,7 @@ export const ENCODING_BUILTINS: Readonly<Record<string, Builtin>> = {
     arity: 1,
     call: (args) => str(encoder.encode(stringArg(args, 0)).toBase64({ alphabet: 'base64url', omitPadding: true })),
   },
-  'urlquery.encode': { arity: 1, call: (args) => str(escape(stringArg(args, 0))) },
+  'urlquery.encode': { arity: 1, call: (args) => str(queryEscape(stringArg(args, 0))) },
   'urlquery.decode': { arity: 1, call: (args) => str(unescape(stringArg(args, 0))) },
   'urlquery.encode_object': { arity: 1, call: encodeObject },
   'urlquery.decode_object': { arity: 1, call: decodeObject },

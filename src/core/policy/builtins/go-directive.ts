@@ -2,7 +2,8 @@ import { BuiltinError } from '../builtin.ts';
 import { canBackquote, goQuote } from './go-quote.ts';
 import { formatFloat } from './go-float.ts';
 import { binaryFloat, hexFloat, withPoint } from './go-float-hex.ts';
-import type { GoValue } from './go-value.ts';
+import { GO_LIST, GO_MAP, elements } from './go-value.ts';
+import type { GoGroup, GoValue } from './go-value.ts';
 
 /** One `%` directive of Go's `fmt`: flags, width, precision and verb. */
 export type Directive = {
@@ -18,26 +19,78 @@ export type Directive = {
 
 const encoder = new TextEncoder();
 
+/** `%v` without anything. */
+export const PLAIN: Directive = {
+  plus: false,
+  minus: false,
+  sharp: false,
+  space: false,
+  zero: false,
+  width: undefined,
+  precision: undefined,
+  verb: 'v',
+};
+
 /** Formats one operand (Go `fmt`, "Printing"). A verb that does not fit the operand gives Go's `%!verb(type=value)`. */
 export function formatValue(directive: Directive, value: GoValue): string {
+  if (value.kind === '<nil>') return formatNil(directive);
+  if (directive.verb === 'p' && (value.kind === GO_MAP || value.kind === GO_LIST)) return refuse('p');
   if (directive.verb === 'T') return padded(directive, truncated(directive, value.kind));
   // `%w` is for errors only, and takes the flags as `%v` does.
   if (directive.verb === 'w' && value.kind !== '*big.Int')
     return `%!w(${value.kind}=${formatValue({ ...directive, verb: 'v' }, value)})`;
   if (directive.verb !== 'v' || value.kind === '*big.Int') return format(directive, value) ?? badVerb(directive, value);
-  // `%#v` and `%+v` ask for Go syntax, which shows on strings only.
+  // `%#v` and `%+v` ask for Go syntax, which shows on strings, bytes, and what holds values.
   const plain = { ...directive, plus: false, sharp: false };
-  return (
-    (directive.sharp && value.kind === 'string' ? format({ ...plain, verb: 'q' }, value) : format(plain, value)) ?? ''
-  );
+  return (directive.sharp ? goSyntax(directive, value) : undefined) ?? format(plain, value) ?? '';
+}
+
+/** `%#v` where it is not `%v`. */
+function goSyntax(d: Directive, value: GoValue): string | undefined {
+  const plain = { ...d, plus: false, sharp: false };
+  if (value.kind === 'string' || value.kind === 'json.Number') return format({ ...plain, verb: 'q' }, value);
+  if (value.kind === 'uint8') return format({ ...plain, sharp: true, verb: 'x' }, value);
+  return value.kind === GO_MAP || value.kind === GO_LIST ? formatGroup(d, value) : undefined;
+}
+
+/** No value has no type, so there is only `%v` and `%T`. */
+function formatNil(d: Directive): string {
+  return d.verb === 'v' || d.verb === 'T' ? padded(d, '<nil>') : `%!${d.verb}(<nil>)`;
+}
+
+/** A map or a list: the directive is for each value in it. */
+function formatGroup(d: Directive, value: GoGroup): string {
+  const syntax = d.verb === 'v' && d.sharp;
+  const parts =
+    value.kind === GO_MAP
+      ? [...value.entries].map(([key, item]) => `${formatValue(d, { kind: 'string', value: key })}:${inner(d, item)}`)
+      : elements(value).map((item) => inner(d, item));
+  if (syntax) return `${value.kind}{${parts.join(', ')}}`;
+  return `${value.kind === GO_MAP ? 'map' : ''}[${parts.join(' ')}]`;
+}
+
+/** A value within another: that there is none is not padded. */
+function inner(d: Directive, value: GoValue): string {
+  if (value.kind !== '<nil>') return formatValue(d, value);
+  return d.verb === 'v' && d.sharp ? 'interface {}(nil)' : '<nil>';
 }
 
 function format(d: Directive, value: GoValue): string | undefined {
   switch (value.kind) {
     case 'string':
+    case 'json.Number':
       return formatString(d, value.value);
     case 'int64':
+    case 'int':
+    case 'uint8':
       return formatInteger(d, value.value);
+    case 'bool':
+      return d.verb === 't' || d.verb === 'v' ? padded(d, String(value.value)) : undefined;
+    case GO_MAP:
+    case GO_LIST:
+      return formatGroup(d, value);
+    case '<nil>':
+      return formatNil(d);
     case 'float64':
       return formatNumber(d, value.value);
     case '*big.Int':

@@ -1,10 +1,11 @@
-import { stringArg, wrongType } from '../builtin.ts';
+import { EvaluationHalt } from '../abort.ts';
+import { MAX_TEXT, stringArg, wrongType } from '../builtin.ts';
 import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { str } from '../term.ts';
 import type { Term } from '../term.ts';
-import { formatValue } from './go-directive.ts';
+import { PLAIN, formatValue } from './go-directive.ts';
 import type { Directive } from './go-directive.ts';
-import { goValue } from './go-value.ts';
+import { goValue, leavesOf } from './go-value.ts';
 import type { GoValue } from './go-value.ts';
 
 /** A directive up to its verb: flags, width, precision, operand numbers before each `*` and before the verb. */
@@ -17,17 +18,6 @@ const GO_MAX_WIDTH = 1_000_000;
 /** Steps of formatting one operand; width and precision are paid for beside it, which is what bounds them. */
 const OPERAND_STEPS = 40_000;
 
-const PLAIN: Directive = {
-  plus: false,
-  minus: false,
-  sharp: false,
-  space: false,
-  zero: false,
-  width: undefined,
-  precision: undefined,
-  verb: 'v',
-};
-
 /**
  * `sprintf` with Go's verbs, flags, widths and precisions, also by `*` and by `[n]`; what does not fit is reported in the text as Go does
  * (`%!d(string=a)`). `%p` and `%w` of numbers beyond 64 bits are errors here: they would show an address.
@@ -36,7 +26,39 @@ function sprintf(args: readonly Term[], context: BuiltinContext): Term {
   const format = stringArg(args, 0);
   const list = args[1];
   if (list?.kind !== 'array') throw wrongType(1, 'array', list);
-  return str(new Printer(format, list.items.map(goValue), context).text());
+  return str(formatAll(format, list.items.map(goValue), context));
+}
+
+/** Go's `fmt.Sprintf`, paid for operand by operand. */
+export function formatAll(format: string, operands: readonly GoValue[], context: BuiltinContext): string {
+  return new Printer(format, operands, context).text();
+}
+
+/** Go's `fmt.Sprint` or, with spaces between all operands, what `fmt.Sprintln` writes before the end of the line. */
+export function printAll(operands: readonly GoValue[], context: BuiltinContext, spaced: boolean): string {
+  let text = '';
+  for (const [index, operand] of operands.entries()) {
+    const apart = spaced || !(isText(operand) || isText(operands[index - 1]));
+    text = bounded(text + (index > 0 && apart ? ' ' : '') + paid(PLAIN, operand, context));
+  }
+  return text;
+}
+
+function isText(value: GoValue | undefined): boolean {
+  return value?.kind === 'string' || value?.kind === 'json.Number';
+}
+
+/** A text that may still grow; an operand can be shown more than once. */
+function bounded(text: string): string {
+  if (text.length <= MAX_TEXT) return text;
+  throw new EvaluationHalt('policy_memory_exceeded', 'a formatted text is too large');
+}
+
+/** Each value in an operand is formatted, and padded, on its own. */
+function paid(directive: Directive, operand: GoValue, context: BuiltinContext): string {
+  const price = OPERAND_STEPS + (directive.width ?? 0) * 400 + (directive.precision ?? 0) * 4_000;
+  context.charge(leavesOf(operand) * price);
+  return formatValue(directive, operand);
 }
 
 /** One run of Go's `doPrintf`: a place in the format and one in the operands. */
@@ -64,7 +86,7 @@ class Printer {
       text += this.#format.slice(this.#at, percent < 0 ? undefined : percent);
       if (percent < 0) break;
       this.#at = percent + 1;
-      text += this.#directive();
+      text = bounded(text + this.#directive());
     }
     const left = this.#operands.slice(this.#next);
     return this.#reordered || left.length === 0 ? text : text + this.#extra(left);
@@ -100,12 +122,7 @@ class Printer {
     const operand = this.#operands[this.#next];
     if (operand === undefined) return `%!${verb}(MISSING)`;
     this.#next += 1;
-    return this.#formatted(directive, operand);
-  }
-
-  #formatted(directive: Directive, operand: GoValue): string {
-    this.#context.charge(OPERAND_STEPS + (directive.width ?? 0) * 400 + (directive.precision ?? 0) * 4_000);
-    return formatValue(directive, operand);
+    return paid(directive, operand, this.#context);
   }
 
   #width(): { size: number | undefined; minus: boolean; problem: string } {
@@ -137,7 +154,8 @@ class Printer {
     const operand = this.#operands[this.#next];
     if (operand === undefined) return undefined;
     this.#next += 1;
-    const size = operand.kind === 'int64' ? Number(operand.value) : undefined;
+    const whole = operand.kind === 'int64' || operand.kind === 'int' || operand.kind === 'uint8';
+    const size = whole ? Number(operand.value) : undefined;
     return size !== undefined && Math.abs(size) <= GO_MAX_WIDTH ? size : undefined;
   }
 
@@ -167,7 +185,10 @@ class Printer {
   }
 
   #extra(left: readonly GoValue[]): string {
-    return `%!(EXTRA ${left.map((operand) => `${operand.kind}=${this.#formatted(PLAIN, operand)}`).join(', ')})`;
+    const shown = left.map((operand) =>
+      operand.kind === '<nil>' ? operand.kind : `${operand.kind}=${paid(PLAIN, operand, this.#context)}`,
+    );
+    return `%!(EXTRA ${shown.join(', ')})`;
   }
 
   #take(pattern: RegExp): string {
