@@ -1,3 +1,4 @@
+import { CONFLICT, UNDEFINED } from './answers.ts';
 import type { Line } from './answers.ts';
 
 /** A difference between OPA's interpreter and a compiled policy that is OPA's own, with the smallest policy that shows it. */
@@ -31,6 +32,11 @@ export const KNOWN: readonly Known[] = [
     what: '`0 / 0` ends the evaluation of a module; in the interpreter it is undefined, as is any other division by zero in both',
     matches: (answer) => answer === ZERO_BY_ZERO,
     example: { rule: 'r0 if not (input.a - 1) / 0', interpreter: 'true', whole: ZERO_BY_ZERO },
+  },
+  {
+    what: 'an object comprehension with two values for a key, where something else in the body is undefined: undefined in the interpreter, a conflict in a module, which evaluates from left to right',
+    matches: (answer, text) => answer === CONFLICT && /\{.*: .* \| /.test(text),
+    example: { rule: 'r0 := [{1: v | some v in [1, 2]}, input.zzz]', interpreter: UNDEFINED, whole: CONFLICT },
   },
   {
     what: '`json.unmarshal` and `json.is_valid` in a module take text that is no JSON; the interpreter fails, or answers false',
