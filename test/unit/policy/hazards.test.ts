@@ -8,6 +8,7 @@ import { inputText } from '../../../src/core/policy/input-text.ts';
 import { boot, prepare } from '../../../src/core/policy/instance-image.ts';
 import { compilePolicyModuleSync } from '../../../src/core/policy/policy-module.ts';
 import type { Evaluation } from '../../../src/core/model/policy.ts';
+import type { PolicyInput } from '../../../src/core/model/policy-input.ts';
 import { TEXT_AT, hostilePolicy } from '../../support/hostile-policy.ts';
 import { ENTRYPOINT, STILL_WORLD, compileRules, load, loadRules, sourceOf } from '../../support/policy-host.ts';
 import { i32 } from '../../support/wasm-assembler.ts';
@@ -61,8 +62,9 @@ test('hazard 2.: an encoder that writes anything but an object is refused before
 
 test('hazard 3.: falsy inputs, which the SDK sends as no input, are never evaluated', async () => {
   const policy = await loadRules('d if true');
-  for (const input of [null, 0, false, '', undefined, NaN, 0n])
+  for (const input of [null, 0, false, '', NaN, 0n])
     assert.equal(code(policy.query(ENTRYPOINT, input)), 'policy_input_invalid');
+  assert.equal(code(policy.evaluate(undefined as unknown as PolicyInput)), 'policy_input_invalid');
   assert.equal(code(policy.query(ENTRYPOINT, {})), 'defined');
 });
 
@@ -279,12 +281,12 @@ test('trap: maximum memory hit, then recovery: the next evaluation has the whole
 });
 
 test('trap: a policy that needs built-ins which are not here is refused at load, with all their names', () => {
-  const builtins = '{"http.send":0,"hex.decode":1,"net.lookup_ip_addr":2,"io.jwt.decode":3}';
+  const builtins = '{"http.send":0,"hex.decode":1,"net.lookup_ip_addr":2,"ask.oracle":3}';
   const result = loadPolicy(sourceOf(hostilePolicy({ builtins })), STILL_WORLD);
   assert.ok(!result.ok);
   assert.deepEqual(result.error, {
     kind: 'builtins_missing',
-    names: ['http.send', 'io.jwt.decode', 'net.lookup_ip_addr'],
+    names: ['ask.oracle', 'http.send', 'net.lookup_ip_addr'],
   });
 });
 

@@ -93,7 +93,7 @@ describe('what a policy reads of input, by its plan', () => {
     for (const source of [
       'decision if time.now_ns() > input.a',
       'decision := rand.intn("a", 2)',
-      'decision := opa.runtime()',
+      'decision := uuid.rfc4122(input.a)',
     ]) {
       const { plan } = await compileRego({
         source: `package p\n\nimport rego.v1\n\n${source}`,
