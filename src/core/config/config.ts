@@ -93,8 +93,13 @@ function describe(path: ConfigPath, tree: ConfigTree): string {
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (isTree(value)) return 'a map';
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(typeof value === 'string' ? withoutSecrets(value) : value);
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+/** A URL may hold a password before its host, and a signature in its query. */
+function withoutSecrets(text: string): string {
+  return text.replace(/:\/\/.*@/s, '://…@').replace(/(:\/\/[^?]*\?).+/s, '$1…');
 }
 
 function isTree(value: unknown): value is Readonly<Record<string | number, unknown>> {

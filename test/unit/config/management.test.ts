@@ -138,6 +138,19 @@ test('promise 10: a token or secret that is no good is not shown, wherever it st
   assert.ok(!JSON.stringify(found).includes('hunter2'));
 });
 
+test('promise 10: a password and a query in a URL that is no good are not shown', () => {
+  const text = minimalWith({
+    'policy/bundle': 'https://user:hunter2@bundles.test/b',
+    journal: ['https://user:hunter2/@logs.test/l', { url: 'http://logs.test/l?sig=hunter2' }],
+    status: { url: 'ftp://user:hunter2@status.test/?sig=hunter2' },
+  });
+  const found = mistakesOf(text);
+  assert.deepEqual(
+    found.map((mistake) => mistake.found),
+    ['"https://…@bundles.test/b"', '"https://…@logs.test/l"', '"http://logs.test/l?…"', '"ftp://…@status.test/?…"'],
+  );
+});
+
 test('values that are of no kind at all give no exception', () => {
   for (const value of [null, 7, 'x', [], {}, [null]]) {
     for (const key of ['policy', 'journal', 'status']) managementFindings({ [key]: value });

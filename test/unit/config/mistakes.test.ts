@@ -45,7 +45,7 @@ const WRONG: readonly (readonly [path: string, value: unknown, said: string, exp
   ['journal', [], 'journal', /at least 1/, 'an empty list'],
   ['journal', ['syslog'], 'journal[0]', /stdout, file:PATH/, '"syslog"'],
   ['journal', ['file:'], 'journal[0]', /stdout, file:PATH/, '"file:"'],
-  ['journal', ['https://u:p@h/'], 'journal[0]', /stdout, file:PATH/, '"https://u:p@h/"'],
+  ['journal', ['https://u:p@h/'], 'journal[0]', /stdout, file:PATH/, '"https://…@h/"'],
   ['log', { level: 'verbose' }, 'log.level', /debug or info/, '"verbose"'],
   ['shutdown', { grace: '2h' }, 'shutdown.grace', /a duration/, '"2h"'],
 ];
