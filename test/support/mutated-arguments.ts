@@ -11,9 +11,10 @@ import { createAuthority } from './pki.ts';
 /** Whole numbers from 0 to below the bound. */
 type Pick = (bound: number) => number;
 
+const json = (value: unknown): Term => parseJson(JSON.stringify(value));
+
 /** Good calls of the built-ins for tokens, keys, certificates, requests and times: the seeds from which mutations start. */
 export function goodCalls(): readonly (readonly [string, readonly Term[]])[] {
-  const json = (value: unknown): Term => parseJson(JSON.stringify(value));
   const [rs, es, ed] = [tokenKey('RS256'), tokenKey('ES256'), tokenKey('EdDSA')];
   const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });
   const small = generateKeyPairSync('rsa', { modulusLength: 1024 });

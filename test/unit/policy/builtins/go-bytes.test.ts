@@ -36,6 +36,15 @@ function slowly(bytes: Uint8Array): string {
   return text;
 }
 
+const read = (reader: (text: string) => Uint8Array, text: string): string | undefined => {
+  try {
+    return reader(text).toHex();
+  } catch (problem) {
+    assert.ok(problem instanceof BuiltinError);
+    return undefined;
+  }
+};
+
 describe('textOf: Unicode 3.9, table 3-7; each byte of what is ill-formed becomes U+FFFD, as in Go', () => {
   const cases: readonly (readonly [string, string, string])[] = [
     ['ASCII', '61', 'a'],
@@ -112,14 +121,6 @@ describe('Go encoding/base64: which texts are bytes', () => {
     ['a space', 'AQ ==', undefined, undefined],
     ['no ASCII', 'AQ=\u00e9', undefined, undefined],
   ];
-  const read = (reader: (text: string) => Uint8Array, text: string): string | undefined => {
-    try {
-      return reader(text).toHex();
-    } catch (problem) {
-      assert.ok(problem instanceof BuiltinError);
-      return undefined;
-    }
-  };
   for (const [title, text, std, url] of cases) {
     test(title, () => {
       assert.equal(read(base64Bytes, text), std);

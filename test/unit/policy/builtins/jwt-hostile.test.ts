@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { constants, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, test } from 'node:test';
 
 import { EvaluationHalt } from '../../../../src/core/policy/abort.ts';
@@ -27,6 +27,24 @@ function withSignature(text: string, signature: Uint8Array | string): string {
   const shown = typeof signature === 'string' ? signature : Buffer.from(signature).toString('base64url');
   return `${text.split('.', 2).join('.')}.${shown}`;
 }
+
+const message = (name: string, operands: readonly unknown[]): string => {
+  try {
+    call(
+      name,
+      operands.map((one) => (typeof one === 'string' ? str(one) : term(one))),
+    );
+  } catch (problem) {
+    assert.ok(problem instanceof BuiltinError, String(problem));
+    return problem.message;
+  }
+  return '';
+};
+
+const decoded = (header: string, payload: string | Uint8Array, context = FREE): unknown =>
+  answer('io.jwt.decode', [`${part(header)}.${Buffer.from(payload as string).toString('base64url')}.AA`], context);
+
+const integer = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([2, 33, 0]), bytes]);
 
 describe('RFC 8725 3.1, 3.2: algorithms are not confused', () => {
   const es = tokenKey('ES256');
@@ -66,6 +84,11 @@ describe('RFC 8725 3.1, 3.2: algorithms are not confused', () => {
     for (const secret of [set, JSON.stringify(jwk), verifier(rs), verifier(rs).trim(), jwk.n ?? ''])
       for (const alg of ['HS256', 'HS384', 'HS512'])
         for (const cert of [set, verifier(rs)]) assert.equal(judged(token(alg, {}, { alg }, secret), { cert }), false);
+  });
+
+  test('a key that is no secret is not the empty secret either', () => {
+    const forged = token('HS256', {}, { alg: 'HS256' }, '');
+    for (const cert of [verifier(rs), JSON.stringify(publicJwk(es))]) assert.equal(judged(forged, { cert }), false);
   });
 
   test('a secret is not read as a key', () => {
@@ -125,7 +148,7 @@ describe('RFC 7517 4: what a JWK says of itself', () => {
     ],
     [
       'a coordinate with a zero byte before it',
-      { ...good, x: part(Buffer.concat([Buffer.alloc(1), Buffer.from(good.x ?? '', 'base64url')]).toString('latin1')) },
+      { ...good, x: Buffer.concat([Buffer.alloc(1), Buffer.from(good.x ?? '', 'base64url')]).toString('base64url') },
       undefined,
     ],
     ['an empty secret spoils the set', { keys: [good, { kty: 'oct', k: '' }] }, undefined],
@@ -189,10 +212,29 @@ describe('signatures are not malleable where RFC 7518 is asked for', () => {
     }
   });
 
+  test('RFC 7518 3.5: the salt of PSS is as long as the hash; io.jwt.verify_ps* takes any, as OPA', () => {
+    const text = token('PS256', {});
+    const key = tokenKey('PS256');
+    assert.ok(typeof key !== 'string');
+    const padding = constants.RSA_PKCS1_PSS_PADDING;
+    const short = sign('sha256', Buffer.from(text.split('.', 2).join('.')), {
+      key: key.privateKey,
+      padding,
+      saltLength: 8,
+    });
+    assert.equal(judged(withSignature(text, short), keyConstraint(key)), false);
+    assert.equal(answer('io.jwt.verify_ps256', [withSignature(text, short), verifier(key)]), true);
+  });
+
+  test('ECDSA with bytes behind r and s', () => {
+    const text = token('ES256', {});
+    const longer = Buffer.concat([signatureOf(text), Buffer.alloc(2)]);
+    assert.equal(judged(withSignature(text, longer), keyConstraint(tokenKey('ES256'))), false);
+  });
+
   test('ECDSA in DER instead of r and s', () => {
     const text = token('ES256', {});
     const raw = signatureOf(text);
-    const integer = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([2, 33, 0]), bytes]);
     const body = Buffer.concat([integer(raw.subarray(0, 32)), integer(raw.subarray(32))]);
     assert.equal(
       judged(
@@ -267,9 +309,6 @@ describe('RFC 7515 4.1.11: crit', () => {
 
 describe('a token that anybody may send takes what it is charged for', () => {
   const HUGE = 300_000;
-  const decoded = (header: string, payload: string | Uint8Array, context = FREE): unknown =>
-    answer('io.jwt.decode', [`${part(header)}.${Buffer.from(payload as string).toString('base64url')}.AA`], context);
-
   const cases: readonly (readonly [string, string, string | Uint8Array])[] = [
     ['quotes in a nested token', '{"cty":"JWT"}', `a${'"'.repeat(HUGE)}b`],
     ['bytes that are no text', '{"alg":"x"}', Buffer.alloc(HUGE, 0xff)],
@@ -320,18 +359,6 @@ describe('a token that anybody may send takes what it is charged for', () => {
 
 describe('promise 10: no error tells of keys or tokens', () => {
   const secrets = ['SECRETSECRET', part('SECRETSECRET')];
-  const message = (name: string, operands: readonly unknown[]): string => {
-    try {
-      call(
-        name,
-        operands.map((one) => (typeof one === 'string' ? str(one) : term(one))),
-      );
-    } catch (problem) {
-      assert.ok(problem instanceof BuiltinError, String(problem));
-      return problem.message;
-    }
-    return '';
-  };
   const es = privateJwk(tokenKey('ES256'));
   const cases: readonly (readonly [string, readonly unknown[]])[] = [
     ['io.jwt.decode', ['SECRETSECRET']],

@@ -27,8 +27,20 @@ function paid(work: (cost: typeof FREE) => unknown): number {
   return sum / MICROSECOND;
 }
 
+function number(text = ''): bigint {
+  return BigInt(`0x${Buffer.from(text, 'base64url').toString('hex')}`);
+}
+
+const tiny = (oid: string): string =>
+  der.pem(
+    'EC PRIVATE KEY',
+    der.sequence(der.integer(1), der.octetString(Buffer.from([5])), der.context(0, der.oid(oid))),
+  );
+const request = { method: 'GET', url: `https://a/${'%ff'.repeat(10_000)}` };
+
+const fail = (): never => assert.fail('the key is not used');
+
 function rsa(bits: number): PublicKey {
-  const fail = (): never => assert.fail('the key is not used');
   return { kind: 'rsa', n: 2n ** BigInt(bits - 1) + 1n, e: 3n, object: fail };
 }
 
@@ -56,12 +68,6 @@ describe('prices, in microseconds of 40,000 steps', () => {
 describe('each expensive thing is paid for before it is done', () => {
   const seconds = num(1_700_000_000_000_000_000n);
   const seen = (zone: string, layout = ''): Term => arr([seconds, str(zone), str(layout)]);
-  const tiny = (oid: string): string =>
-    der.pem(
-      'EC PRIVATE KEY',
-      der.sequence(der.integer(1), der.octetString(Buffer.from([5])), der.context(0, der.oid(oid))),
-    );
-  const request = { method: 'GET', url: `https://a/${'%ff'.repeat(10_000)}` };
   const config = { aws_service: 'a', aws_access_key: 'b', aws_secret_access_key: 'c', aws_region: 'd' };
   const cases: readonly (readonly [string, string, readonly Term[], number])[] = [
     ['names of zones', 'time.format', [seen('Asia/Kathmandu', 'MST')], 900],
@@ -145,7 +151,6 @@ describe('RFC 8017 3.2: the parts of a private key', () => {
     assert.equal(crtOf({ n: 15n * 9n, e: 5n, d: 17n, p: 15n, q: 9n }), undefined));
   test('agree with OpenSSL', () => {
     const jwk = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ format: 'jwk' });
-    const number = (text = ''): bigint => BigInt(`0x${Buffer.from(text, 'base64url').toString('hex')}`);
     const [n, e, d, p, q] = [jwk.n, jwk.e, jwk.d, jwk.p, jwk.q].map(number);
     assert.ok(n !== undefined && e !== undefined && d !== undefined && p !== undefined && q !== undefined);
     assert.deepEqual(crtOf({ n, e, d, p, q }), [jwk.dp, jwk.dq, jwk.qi].map(number));

@@ -35,6 +35,26 @@ function ns(text: string): bigint {
   return parseTime('RFC3339Nano', text);
 }
 
+const moment = (text: string, zone = 'UTC'): { ns: bigint; zone: string; layout: string } => ({
+  ns: ns(text),
+  zone,
+  layout: '',
+});
+
+const at = (zone: string, moment: string): string => {
+  const time = ns(moment);
+  return zoneAbbreviation(time, zone, civilOf(time, zone).offset, FREE);
+};
+
+const read = (...parts: Parameters<typeof arr>[0]): unknown => {
+  try {
+    return momentArg([arr(parts)], 0, FREE);
+  } catch (problem) {
+    assert.ok(problem instanceof BuiltinError, String(problem));
+    return undefined;
+  }
+};
+
 describe('Go time, Constants: a layout is taken apart into fields and the text between', () => {
   const cases: readonly (readonly [string, string])[] = [
     ['', ''],
@@ -311,14 +331,6 @@ describe('the proleptic Gregorian calendar', () => {
 });
 
 describe('moments as arguments', () => {
-  const read = (...parts: Parameters<typeof arr>[0]): unknown => {
-    try {
-      return momentArg([arr(parts)], 0, FREE);
-    } catch (problem) {
-      assert.ok(problem instanceof BuiltinError, String(problem));
-      return undefined;
-    }
-  };
   test('nanoseconds in any notation of an integer', () => {
     for (const text of ['1000', '1e3', '1000.0', '0.1e4'])
       assert.deepEqual(read(num(text)), { ns: 1000n, zone: 'UTC', layout: '' });
@@ -348,10 +360,6 @@ describe('moments as arguments', () => {
 });
 
 describe('abbreviations of zones', () => {
-  const at = (zone: string, moment: string): string => {
-    const time = ns(moment);
-    return zoneAbbreviation(time, zone, civilOf(time, zone).offset, FREE);
-  };
   for (const [zone, moment, want] of [
     ['UTC', '2020-01-01T00:00:00Z', 'UTC'],
     ['Europe/London', '2020-01-01T00:00:00Z', 'GMT'],
@@ -373,11 +381,6 @@ describe('abbreviations of zones', () => {
 });
 
 describe('Go AddDate and OPA time.diff', () => {
-  const moment = (text: string, zone = 'UTC'): { ns: bigint; zone: string; layout: string } => ({
-    ns: ns(text),
-    zone,
-    layout: '',
-  });
   test('a clock that a change of offset skips is moved on, one that it repeats is the one that Go takes', () => {
     const skipped = addDate(moment('2021-03-27T01:30:00Z', 'Europe/Berlin'), 0n, 0n, 1n);
     assert.equal(skipped, ns('2021-03-28T01:30:00Z'));

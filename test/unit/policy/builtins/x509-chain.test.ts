@@ -40,6 +40,25 @@ function raw(oid: string, value: Uint8Array, critical = false): Extension {
   return { oid, critical, value };
 }
 
+const through = (extensions: readonly Extension[]): string | undefined => {
+  const a = middle('a', root, { extensions });
+  return subjects([root, a, a.issue(LEAF)]);
+};
+
+const mapping = (one: string, other: string): Extension =>
+  raw('2.5.29.33', der.sequence(der.sequence(der.oid(one), der.oid(other))));
+test('an authority that demands them, now or later', () => {
+  assert.equal(through([constraint(0)]), undefined);
+  assert.equal(through([constraint(5)]), undefined);
+});
+
+const constraint = (explicit: number): Extension =>
+  raw('2.5.29.36', der.sequence(der.contextPrimitive(0, Buffer.from([explicit]))));
+test('a leaf that demands them of itself', () => {
+  assert.equal(subjects([root, root.issue({ ...LEAF, extensions: [constraint(0)] })]), undefined);
+  assert.notEqual(subjects([root, root.issue({ ...LEAF, extensions: [constraint(1)] })]), undefined);
+});
+
 describe('which certificate is what: the first is the only root, the last the leaf, those between help', () => {
   const a = middle('a');
   const b = middle('b', a);
@@ -207,22 +226,6 @@ describe('RFC 5280 4.2: critical extensions', () => {
 });
 
 describe('RFC 5280 4.2.1.11, 4.2.1.5: chains that demand policies are refused, which is stricter than Go', () => {
-  const constraint = (explicit: number): Extension =>
-    raw('2.5.29.36', der.sequence(der.contextPrimitive(0, Buffer.from([explicit]))));
-  const mapping = (one: string, other: string): Extension =>
-    raw('2.5.29.33', der.sequence(der.sequence(der.oid(one), der.oid(other))));
-  const through = (extensions: readonly Extension[]): string | undefined => {
-    const a = middle('a', root, { extensions });
-    return subjects([root, a, a.issue(LEAF)]);
-  };
-  test('an authority that demands them, now or later', () => {
-    assert.equal(through([constraint(0)]), undefined);
-    assert.equal(through([constraint(5)]), undefined);
-  });
-  test('a leaf that demands them of itself', () => {
-    assert.equal(subjects([root, root.issue({ ...LEAF, extensions: [constraint(0)] })]), undefined);
-    assert.notEqual(subjects([root, root.issue({ ...LEAF, extensions: [constraint(1)] })]), undefined);
-  });
   test('a mapping from or to any policy', () => {
     assert.equal(through([mapping('2.5.29.32.0', '1.2.3')]), undefined);
     assert.equal(through([mapping('1.2.3', '2.5.29.32.0')]), undefined);

@@ -14,7 +14,8 @@ import { createAuthority } from '../../../support/pki.ts';
 
 const VERIFY = 'crypto.x509.parse_and_verify_certificates';
 const VERIFY_WITH = 'crypto.x509.parse_and_verify_certificates_with_options';
-const NOW: BuiltinContext = { ...FREE, nowNs: () => `${Date.now()}000000` };
+const nowNs = (): string => `${Date.now()}000000`;
+const NOW: BuiltinContext = { ...FREE, nowNs };
 
 const root = createAuthority({ uris: [] });
 type Names = readonly Uint8Array[];
@@ -32,6 +33,7 @@ function allowed(permitted: Names, excluded: Names, names: Names): boolean {
 
 const { dns, email, uri } = generalName;
 const ip = (...bytes: readonly number[]): Uint8Array => generalName.ip(Buffer.from(bytes));
+const FOURTEEN_ZEROS = Array.from({ length: 14 }, () => 0);
 const TEN = ip(10, 0, 0, 0, 255, 0, 0, 0);
 
 describe('RFC 5280 4.2.1.10: which names constraints permit', () => {
@@ -48,11 +50,12 @@ describe('RFC 5280 4.2.1.10: which names constraints permit', () => {
     ['a wildcard above', dns('x.a.org'), dns('*.a.org'), false],
     ['an address in the range', TEN, ip(10, 9, 8, 7), true],
     ['an address outside', TEN, ip(11, 0, 0, 0), false],
+    ['an IPv6 address with the same first bytes', TEN, ip(10, 0, ...FOURTEEN_ZEROS), false],
     ['an address of the other family', TEN, ip(...Array.from({ length: 16 }, () => 0)), false],
     ['an IPv4 address in IPv6', TEN, ip(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 1), false],
     [
       'a range of IPv6',
-      ip(...[0x20, 1, ...Array.from({ length: 14 }, () => 0)], ...[255, 255, ...Array.from({ length: 14 }, () => 0)]),
+      ip(0x20, 1, ...FOURTEEN_ZEROS, 255, 255, ...FOURTEEN_ZEROS),
       ip(0x20, 1, ...Array.from({ length: 14 }, () => 9)),
       true,
     ],
@@ -99,6 +102,8 @@ describe('RFC 5280 4.2.1.10: which names constraints exclude', () => {
     ['another mailbox', email('me@a.org'), email('you@a.org'), true],
     ['a URI of the domain', uri('a.org'), uri('https://a.org/'), false],
     ['another URI', uri('a.org'), uri('https://b.org/'), true],
+    ['a URI with an address, which cannot be judged', uri('a.org'), uri('https://1.2.3.4/'), false],
+    ['a URI without a host, which cannot be judged', uri('a.org'), uri('urn:x'), false],
   ];
   for (const [title, constraint, name, want] of cases)
     test(title, () => assert.equal(allowed([], [constraint], [name]), want));
@@ -163,9 +168,9 @@ describe('RFC 5280 6.1.3 (b), (c): constraints hold for everything below them', 
     const many = Array.from({ length: 1000 }, () => dns('a'));
     const others = Array.from({ length: 1000 }, () => dns('b'));
     const text = chain([], many, others);
-    const context = { ...limited(250_000_000), nowNs: NOW.nowNs };
+    const context = { ...limited(250_000_000), nowNs };
     assert.equal((answer(VERIFY, [chain([], [dns('a')], others)], context) as unknown[])[0], true);
-    assert.throws(() => answer(VERIFY, [text], { ...limited(250_000_000), nowNs: NOW.nowNs }), EvaluationHalt);
+    assert.throws(() => answer(VERIFY, [text], { ...limited(250_000_000), nowNs }), EvaluationHalt);
   });
 });
 
@@ -182,6 +187,7 @@ describe('RFC 9525 6: the host that a certificate is good for', () => {
     ['A.Org', true],
     ['a.org.', true],
     ['x.a.org', false],
+    ['a.org.evil', false],
     ['b.org', true],
     ['x.w.org', true],
     ['x.y.w.org', false],
