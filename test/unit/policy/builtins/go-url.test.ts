@@ -80,6 +80,8 @@ describe('Go net/url, Parse: what is no URL', () => {
     ['a port behind an address', 'http://[::1]a'],
     ['an address that does not end', 'http://[::1'],
     ['an address within a host', 'http://a[::1]'],
+    ['a bracket within a host', 'http://a[b]/'],
+    ['text with a colon in brackets', 'http://[a:b]/'],
     ['IPv4 in brackets', 'http://[1.2.3.4]'],
     ['no address in brackets', 'http://[x]'],
     ['a zone without a name', 'http://[fe80::1%25]'],
