@@ -1,6 +1,7 @@
 import { loadPolicy } from '@open-policy-agent/opa-wasm';
 
-import { BUDGET_EXPORT, STACK_EXPORT, append, concat } from '../../src/core/policy/meter.ts';
+import { concat } from '../../src/core/kernel/bytes.ts';
+import { BUDGET_EXPORT, STACK_EXPORT, append } from '../../src/core/policy/meter.ts';
 import { SECTION, readLayout } from '../../src/core/policy/module-layout.ts';
 import { unsignedLeb } from '../../src/core/policy/module-reader.ts';
 import { withAndWithoutIndex } from '../support/plain-module.ts';

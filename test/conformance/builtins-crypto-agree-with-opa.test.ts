@@ -19,7 +19,8 @@ import {
   tokenKey,
   verifier,
 } from '../support/jwt.ts';
-import { NEEDS_OPA, opaAnswers } from '../support/opa-calls.ts';
+import { needsNativeOpa } from '../support/native-opa.ts';
+import { opaAnswers } from '../support/opa-calls.ts';
 import type { OpaCall } from '../support/opa-calls.ts';
 import { extension, generalName } from '../support/pki-certificate.ts';
 import { createAuthority } from '../support/pki.ts';
@@ -136,7 +137,7 @@ const layout = fc.oneof(
   ),
 );
 
-test('time.format, time.add_date and time.diff', NEEDS_OPA, async (context) => {
+test('time.format, time.add_date and time.diff', needsNativeOpa, async (context) => {
   const shown = fc.tuple(moment, zone, layout).map(([ns, where, text]) => ({
     name: 'time.format',
     args: [arr([num(ns), str(where), str(text)])],
@@ -152,7 +153,7 @@ test('time.format, time.add_date and time.diff', NEEDS_OPA, async (context) => {
   await agree(context, [...sampled(shown, 900), ...sampled(moved, 300), ...sampled(apart, 300)]);
 });
 
-test('time.parse_ns reads what time.format wrote, whole or damaged', NEEDS_OPA, async (context) => {
+test('time.parse_ns reads what time.format wrote, whole or damaged', needsNativeOpa, async (context) => {
   const damage = fc.tuple(
     fc.constantFrom('', '', ' ', '9', '.', 'Z', '+', 'a', 'UTC', 'GMT+3', 'CET'),
     fc.nat(40),
@@ -169,7 +170,7 @@ test('time.parse_ns reads what time.format wrote, whole or damaged', NEEDS_OPA, 
 
 test(
   'io.jwt: tokens of all algorithms, headers and claims, with right and wrong keys, whole or damaged',
-  NEEDS_OPA,
+  needsNativeOpa,
   async (context) => {
     const alg = fc.constantFrom(...TOKEN_ALGORITHMS);
     const claims = fc.constantFrom<unknown>(
@@ -226,7 +227,7 @@ test(
   },
 );
 
-test('io.jwt.encode_sign: algorithms without randomness give the same signature', NEEDS_OPA, async (context) => {
+test('io.jwt.encode_sign: algorithms without randomness give the same signature', needsNativeOpa, async (context) => {
   const operands = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'EdDSA'].flatMap((alg) =>
     [{}, { typ: 'JWT', x: '<&>' }, { alg: 'none' }, { alg: 'ES256' }].flatMap((header) =>
       [privateJwk(tokenKey(alg)), { keys: [privateJwk(tokenKey(alg))] }, { keys: [] }].map((key) => [
@@ -240,7 +241,7 @@ test('io.jwt.encode_sign: algorithms without randomness give the same signature'
   await agree(context, [...calls('io.jwt.encode_sign', ...operands), ...calls('io.jwt.encode_sign_raw', ...raw)]);
 });
 
-test('crypto.x509: certificates, whole or with changed bytes', NEEDS_OPA, async (context) => {
+test('crypto.x509: certificates, whole or with changed bytes', needsNativeOpa, async (context) => {
   const root = createAuthority();
   const made = (['p256', 'p384', 'p521', 'p224', 'ed25519', 'rsa2048'] as const).map(
     (keyKind) =>
@@ -273,7 +274,7 @@ function constraint(permitted: readonly string[], excluded: readonly string[]): 
   };
 }
 
-test('crypto.x509: chains of every kind of fault', NEEDS_OPA, async (context) => {
+test('crypto.x509: chains of every kind of fault', needsNativeOpa, async (context) => {
   const past = { notBefore: new Date(Date.now() - 2 * HOUR), notAfter: new Date(Date.now() - HOUR) };
   const faults: CertificateOptions[] = [
     {},
@@ -307,7 +308,7 @@ test('crypto.x509: chains of every kind of fault', NEEDS_OPA, async (context) =>
   await agree(context, list);
 });
 
-test('providers.aws.sign_req and private keys', NEEDS_OPA, async (context) => {
+test('providers.aws.sign_req and private keys', needsNativeOpa, async (context) => {
   const config = { aws_access_key: 'a', aws_secret_access_key: 'b', aws_service: 's3', aws_region: 'c' };
   const requests = [
     { method: 'get', url: 'http://h/a b?c' },

@@ -10,7 +10,8 @@ import { termKey } from '../../src/core/policy/builtins/term-key.ts';
 import { NULL, arr, bool, num, str } from '../../src/core/policy/term.ts';
 import type { Term } from '../../src/core/policy/term.ts';
 import { FREE, call } from '../support/builtin-call.ts';
-import { NEEDS_OPA, opaAnswers } from '../support/opa-calls.ts';
+import { needsNativeOpa } from '../support/native-opa.ts';
+import { opaAnswers } from '../support/opa-calls.ts';
 import type { OpaCall } from '../support/opa-calls.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -76,7 +77,7 @@ const { value } = fc.letrec<{ value: Term; array: Term; set: Term; object: Term 
     .map((entries): Term => ({ kind: 'object', entries })),
 }));
 
-test('graph.reachable_paths and json.marshal_with_options', NEEDS_OPA, async (context) => {
+test('graph.reachable_paths and json.marshal_with_options', needsNativeOpa, async (context) => {
   const vertex = fc.constantFrom('a', 'b', 'c', 'd', 'e').map(str);
   const graph = fc
     .uniqueArray(fc.tuple(vertex, fc.oneof(fc.array(vertex, { maxLength: 3 }).map(arr), scalar)), {
@@ -104,7 +105,7 @@ test('graph.reachable_paths and json.marshal_with_options', NEEDS_OPA, async (co
   await agree(context, fc.sample(fc.oneof(paths, marshal), { seed: SEED, numRuns: 1500 }));
 });
 
-test('json.patch', NEEDS_OPA, async (context) => {
+test('json.patch', needsNativeOpa, async (context) => {
   const path = fc.oneof(
     fc
       .array(key, { maxLength: 3 })
@@ -141,7 +142,7 @@ function sound({ args }: OpaCall): boolean {
 const WORDS =
   'a b key true True no on null ~ Null .inf -.inf .nan << 1 -1 +1 0 -0 007 08 0o17 0x1F 0b101 1_000 1.5 1. .5 1e3 1E-2 -0.0 1e400 18446744073709551615 18446744073709551616 2020-01-01 2020-13-01 2020-1-2 1:30 y N é 😀 "1" \'x\' "a\\tb" "" \'\'';
 
-test('yaml.marshal', NEEDS_OPA, async (context) => {
+test('yaml.marshal', needsNativeOpa, async (context) => {
   const texts = fc.oneof(
     fc.constantFrom(
       ...WORDS.split(' '),
@@ -203,7 +204,7 @@ test('yaml.marshal', NEEDS_OPA, async (context) => {
   );
 });
 
-test('yaml.unmarshal and yaml.is_valid', NEEDS_OPA, async (context) => {
+test('yaml.unmarshal and yaml.is_valid', needsNativeOpa, async (context) => {
   const word = fc.constantFrom(...WORDS.split(' '));
   const flow = fc.letrec<{ flow: string }>((tie) => ({
     flow: fc.oneof(
@@ -277,7 +278,7 @@ function json(given: unknown): Term {
   return parseJson(JSON.stringify(given));
 }
 
-test('json.match_schema and json.verify_schema', NEEDS_OPA, async (context) => {
+test('json.match_schema and json.verify_schema', needsNativeOpa, async (context) => {
   const plain = fc.oneof(
     fc.constantFrom<unknown>(null, true, 0, 1, 1.5, -3, 10, 1e21, '', 'a', 'ab', 'é😀', 'x1'),
     fc.constantFrom<unknown>([], {}, [1, 1], { a: 1 }),
@@ -402,7 +403,7 @@ enum Level { LOW HIGH } scalar Date input Filter { name: String! level: Level = 
 directive @mark(level: Level) repeatable on FIELD | QUERY
 type Mutation { add(name: String): User } type Subscription { added: User }`;
 
-test('graphql: queries', NEEDS_OPA, async (context) => {
+test('graphql: queries', needsNativeOpa, async (context) => {
   const pick = fc.constantFrom;
   const literal = pick(
     '1',
@@ -527,7 +528,7 @@ test('graphql: queries', NEEDS_OPA, async (context) => {
   await agree(context, [...calls, { name: 'graphql.parse', args: [str(valid[0] ?? ''), str(SCHEMA)] }]);
 });
 
-test('graphql: schemas', NEEDS_OPA, async (context) => {
+test('graphql: schemas', needsNativeOpa, async (context) => {
   const pick = fc.constantFrom;
   const type = pick('Int', 'String!', '[A]', '[[B!]]!', 'I', 'U', 'E', 'N', 'None', 'S');
   const directive = pick(

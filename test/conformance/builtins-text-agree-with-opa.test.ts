@@ -9,7 +9,8 @@ import { parseTerm } from '../../src/core/policy/term-text.ts';
 import { arr, num, str } from '../../src/core/policy/term.ts';
 import type { Term } from '../../src/core/policy/term.ts';
 import { FREE, call } from '../support/builtin-call.ts';
-import { NEEDS_OPA, opaAnswers } from '../support/opa-calls.ts';
+import { needsNativeOpa } from '../support/native-opa.ts';
+import { opaAnswers } from '../support/opa-calls.ts';
 import type { OpaCall } from '../support/opa-calls.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -224,7 +225,7 @@ function isKnown({ name, args }: OpaCall): boolean {
 }
 
 for (const [name, operands] of CASES) {
-  test(`${name} answers as OPA does`, NEEDS_OPA, async (context) => {
+  test(`${name} answers as OPA does`, needsNativeOpa, async (context) => {
     const rows = fc.sample(fc.tuple(...operands), { numRuns: CALLS, seed: SEED });
     const calls = rows.map((args) => ({ name, args })).filter((one) => !isKnown(one));
     const theirs = await opaAnswers(await tempFolder(context), calls);

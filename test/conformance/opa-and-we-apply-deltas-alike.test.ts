@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -11,7 +10,7 @@ import { applyDelta } from '../../src/core/bundle/apply-delta.ts';
 import { readBundle } from '../../src/core/bundle/bundle.ts';
 import { readUpdate } from '../../src/core/bundle/delta.ts';
 import { packBundle } from '../../src/core/bundle/write-bundle.ts';
-import { needsOpa } from '../support/opa-command.ts';
+import { OPA, needsNativeOpa } from '../support/native-opa.ts';
 import { tempFolder, writeFiles } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -97,7 +96,7 @@ async function startOpa(context: TestContext, url: string): Promise<() => Promis
   const config = { services: { s: { url } }, bundles: { b: { service: 's', resource: 'b', polling } } };
   await writeFiles(folder, { 'config.json': JSON.stringify(config) });
   const args = ['run', '--server', '-c', 'config.json', '-a', 'unix://opa.sock', '--skip-version-check'];
-  const child = spawn(join(homedir(), 'go/bin/opa'), args, { cwd: folder, stdio: 'ignore' });
+  const child = spawn(OPA, args, { cwd: folder, stdio: 'ignore' });
   context.after(async () => {
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
@@ -113,7 +112,7 @@ async function startOpa(context: TestContext, url: string): Promise<() => Promis
 
 test(
   'opa and we apply deltas alike, and refuse the same ones without a trace',
-  { ...needsOpa, timeout: 90_000 },
+  { ...needsNativeOpa, timeout: 90_000 },
   async (context) => {
     const server = await serve(context);
     const opaData = await startOpa(context, server.url);

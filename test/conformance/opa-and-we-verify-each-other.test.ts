@@ -11,7 +11,7 @@ import { SIGNATURE_ALGORITHMS } from '../../src/core/bundle/signature-algorithm.
 import { packBundle, writeSignedBundle } from '../../src/core/bundle/write-bundle.ts';
 import { createBundleKeys } from '../support/bundle-keys.ts';
 import { jsonText } from '../support/json-texts.ts';
-import { needsOpa, opa, opaFault } from '../support/opa-command.ts';
+import { needsNativeOpa, opa, opaFault } from '../support/native-opa.ts';
 import { tempFolder, writeFiles } from '../support/temp-folder.ts';
 
 import type { TestContext } from 'node:test';
@@ -38,7 +38,7 @@ function verifying({ algorithm }: BundleKeys): readonly string[] {
 }
 
 for (const algorithm of SIGNATURE_ALGORITHMS) {
-  test(`${algorithm}: opa verifies what we sign, and refuses it changed`, needsOpa, async (context) => {
+  test(`${algorithm}: opa verifies what we sign, and refuses it changed`, needsNativeOpa, async (context) => {
     const keys = createBundleKeys(algorithm);
     const folder = await keyFiles(context, keys);
     const files = new Map(Object.entries(SOURCE).map(([path, text]) => [path, Buffer.from(text)]));
@@ -63,7 +63,7 @@ for (const algorithm of SIGNATURE_ALGORITHMS) {
     assert.match(fault, /a\.rego: digest mismatch/);
   });
 
-  test(`${algorithm}: we verify what opa builds and signs`, needsOpa, async (context) => {
+  test(`${algorithm}: we verify what opa builds and signs`, needsNativeOpa, async (context) => {
     const keys = createBundleKeys(algorithm);
     const folder = await keyFiles(context, keys);
     await writeFiles(folder, { 'src/a.rego': POLICY, 'src/x/data.json': DATA, 'src/.manifest': MANIFEST });
@@ -78,7 +78,7 @@ for (const algorithm of SIGNATURE_ALGORITHMS) {
   });
 }
 
-test('what opa sign writes is verified, its claims are heeded', needsOpa, async (context) => {
+test('what opa sign writes is verified, its claims are heeded', needsNativeOpa, async (context) => {
   const keys = createBundleKeys('ES256');
   const folder = await keyFiles(context, keys);
   await writeFiles(folder, {
@@ -137,7 +137,7 @@ async function assertSameHashes(context: TestContext, files: Readonly<Record<str
   }
 }
 
-test('property: opa and we give any JSON document the same hash', needsOpa, async (context) => {
+test('property: opa and we give any JSON document the same hash', needsNativeOpa, async (context) => {
   const samples = fc.sample(jsonText({ loneSurrogates: true }), 2_000);
   await assertSameHashes(context, Object.fromEntries(samples.map((text, index) => [`d${index}/data.json`, text])));
   const manifests = fc.sample(jsonText({ loneSurrogates: true }), 200);
@@ -153,7 +153,7 @@ const YAMLS = [
   '{"json": 1.0, "in": "yaml", "e": 1E5}',
   '# nothing but words\n"é😀": "\\u2028\\x41"\n',
 ];
-test('opa and we give YAML the same hash, where both read it alike', needsOpa, async (context) => {
+test('opa and we give YAML the same hash, where both read it alike', needsNativeOpa, async (context) => {
   const files = Object.fromEntries(
     YAMLS.map((text, index) => [`d${index}/data.${index % 2 === 0 ? 'yaml' : 'yml'}`, text]),
   );
@@ -170,7 +170,7 @@ const READ_BY_ONE = [
   'a: {<<: {b: 2}}',
   'a: 0x1_0',
 ];
-test('YAML that opa reads as something else is refused, signed or not', needsOpa, async (context) => {
+test('YAML that opa reads as something else is refused, signed or not', needsNativeOpa, async (context) => {
   const theirs = await opaHashes(
     context,
     Object.fromEntries(READ_BY_ONE.map((text, at) => [`d${at}/data.yaml`, text])),
@@ -182,7 +182,7 @@ test('YAML that opa reads as something else is refused, signed or not', needsOpa
   }
 });
 
-test('files of other names are hashed as they stand, by opa and by us', needsOpa, async (context) => {
+test('files of other names are hashed as they stand, by opa and by us', needsNativeOpa, async (context) => {
   await assertSameHashes(context, {
     'data.jsonx': '{ "a" : 1 }',
     'mydata.json': '{ "a" : 1 }',

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { access, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
@@ -9,16 +8,10 @@ import { Agent, request } from 'undici';
 
 import { packBundle } from '../../src/core/bundle/write-bundle.ts';
 import { startControlServer, type ControlServer, type Event } from '../support/control-server.ts';
+import { OPA, needsNativeOpa } from '../support/native-opa.ts';
 import { deltaArchive } from '../support/policy-archives.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
-
-const opa = join(homedir(), 'go/bin/opa');
-const there = await access(opa).then(
-  () => true,
-  () => false,
-);
-const needsOpa = { skip: there ? false : 'this machine has no opa command' };
 
 /** Our double would prove nothing if they spoke something else than OPA does: here OPA itself is their client. */
 async function world(context: TestContext): Promise<{ server: ControlServer; ask: () => Promise<unknown> }> {
@@ -57,7 +50,7 @@ async function world(context: TestContext): Promise<{ server: ControlServer; ask
     '--log-level',
     'error',
   ];
-  const child = spawn(opa, args, { stdio: 'ignore' });
+  const child = spawn(OPA, args, { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('close', resolve));
   context.after(async () => {
     child.kill('SIGKILL');
@@ -89,7 +82,7 @@ async function decisionOf(socketPath: string): Promise<unknown> {
   }
 }
 
-test('OPA takes bundles from it: ETag, long polling, deltas', needsOpa, async (context) => {
+test('OPA takes bundles from it: ETag, long polling, deltas', needsNativeOpa, async (context) => {
   const { server, ask } = await world(context);
   await until('the first bundle', async () => (await ask()) === 1);
   await until('a request that is held', () => server.held === 1);
@@ -105,35 +98,41 @@ test('OPA takes bundles from it: ETag, long polling, deltas', needsOpa, async (c
   await until('the delta', async () => (await ask()) === 3);
 });
 
-test('OPA uploads decisions and status to it: ours have every member that its own have', needsOpa, async (context) => {
-  const { server, ask } = await world(context);
-  await until('a decision', async () => (await ask()) === 1);
-  const event = await until<Event>('an event with a result', () => server.events.find((each) => each['result'] === 1));
-  const upload = server.received.find(({ path }) => path === '/logs');
-  assert.deepEqual(
-    [upload?.method, upload?.headers['content-type'], upload?.headers['content-encoding']],
-    ['POST', 'application/json', 'gzip'],
-  );
-  for (const member of ['labels', 'decision_id', 'bundles', 'path', 'input', 'result', 'timestamp', 'metrics']) {
-    assert.ok(Object.hasOwn(event, member), member);
-  }
-  assert.deepEqual(event['bundles'], { agents: { revision: 'r1' } });
-  const status = await until('a status with the revision', () => {
-    return server.statuses.find(({ bundles }) => JSON.stringify(bundles ?? {}).includes('"active_revision":"r1"'));
-  });
-  const { agents } = status['bundles'] as Record<string, Record<string, unknown>>;
-  for (const member of [
-    'name',
-    'active_revision',
-    'last_request',
-    'last_successful_request',
-    'last_successful_download',
-    'last_successful_activation',
-    'type',
-    'size',
-  ]) {
-    assert.ok(Object.hasOwn(agents ?? {}, member), member);
-  }
-  assert.equal((status['labels'] as Record<string, unknown>)['cluster'], 'test');
-  assert.equal((status['plugins'] as Record<string, { state: string }>)['bundle']?.state, 'OK');
-});
+test(
+  'OPA uploads decisions and status to it: ours have every member that its own have',
+  needsNativeOpa,
+  async (context) => {
+    const { server, ask } = await world(context);
+    await until('a decision', async () => (await ask()) === 1);
+    const event = await until<Event>('an event with a result', () =>
+      server.events.find((each) => each['result'] === 1),
+    );
+    const upload = server.received.find(({ path }) => path === '/logs');
+    assert.deepEqual(
+      [upload?.method, upload?.headers['content-type'], upload?.headers['content-encoding']],
+      ['POST', 'application/json', 'gzip'],
+    );
+    for (const member of ['labels', 'decision_id', 'bundles', 'path', 'input', 'result', 'timestamp', 'metrics']) {
+      assert.ok(Object.hasOwn(event, member), member);
+    }
+    assert.deepEqual(event['bundles'], { agents: { revision: 'r1' } });
+    const status = await until('a status with the revision', () => {
+      return server.statuses.find(({ bundles }) => JSON.stringify(bundles ?? {}).includes('"active_revision":"r1"'));
+    });
+    const { agents } = status['bundles'] as Record<string, Record<string, unknown>>;
+    for (const member of [
+      'name',
+      'active_revision',
+      'last_request',
+      'last_successful_request',
+      'last_successful_download',
+      'last_successful_activation',
+      'type',
+      'size',
+    ]) {
+      assert.ok(Object.hasOwn(agents ?? {}, member), member);
+    }
+    assert.equal((status['labels'] as Record<string, unknown>)['cluster'], 'test');
+    assert.equal((status['plugins'] as Record<string, { state: string }>)['bundle']?.state, 'OK');
+  },
+);

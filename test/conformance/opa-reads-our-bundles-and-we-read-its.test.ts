@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { access, readFile, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
 
 import { bundleFromFiles, readBundle } from '../../src/core/bundle/bundle.ts';
 import { writeBundle } from '../../src/core/bundle/write-bundle.ts';
+import { needsNativeOpa, opa } from '../support/native-opa.ts';
 import { tempFolder, writeFiles } from '../support/temp-folder.ts';
 
 import type { TestContext } from 'node:test';
 import type { Bundle } from '../../src/core/bundle/bundle.ts';
-
-const run = promisify(execFile);
-const opa = join(homedir(), 'go/bin/opa');
-const there = await access(opa).then(
-  () => true,
-  () => false,
-);
-const needsOpa = { skip: there ? false : 'this machine has no opa command' };
 
 const POLICY = 'package a\n\nallow := data.x.n == input.n\n';
 const LONG = `${'long-folder-name-'.repeat(8)}ü`;
@@ -43,10 +33,10 @@ function sound(bundle: ReturnType<typeof readBundle>): Bundle {
 for (const target of ['rego', 'plan', 'wasm']) {
   test(
     `a bundle that opa builds for ${target} is read: revision, roots, data with every digit`,
-    needsOpa,
+    needsNativeOpa,
     async (context) => {
       const folder = await source(context);
-      await run(opa, ['build', '-t', target, '-e', 'a/allow', '-b', 'src', '-o', 'b.tar.gz'], { cwd: folder });
+      await opa(folder, 'build', '-t', target, '-e', 'a/allow', '-b', 'src', '-o', 'b.tar.gz');
       const bundle = sound(readBundle(await readFile(join(folder, 'b.tar.gz'))));
       assert.equal(bundle.revision, 'r1');
       assert.deepEqual([...bundle.manifest.roots].sort(), ['a', LONG, 'x']);
@@ -60,7 +50,7 @@ for (const target of ['rego', 'plan', 'wasm']) {
   );
 }
 
-test('a bundle that we write is evaluated by opa as it was meant', needsOpa, async (context) => {
+test('a bundle that we write is evaluated by opa as it was meant', needsNativeOpa, async (context) => {
   const folder = await source(context);
   const archive = writeBundle({
     manifestJson: '{"revision":"r2","roots":[""]}',
@@ -69,19 +59,19 @@ test('a bundle that we write is evaluated by opa as it was meant', needsOpa, asy
   });
   await writeFile(join(folder, 'ours.tar.gz'), archive);
   await writeFile(join(folder, 'input.json'), '{"n":12345678901234567890}');
-  const { stdout } = await run(opa, ['eval', '-b', 'ours.tar.gz', '-i', 'input.json', '-f', 'raw', 'data.a.allow'], {
-    cwd: folder,
-  });
-  assert.equal(stdout.trim(), 'true');
+  const output = await opa(folder, 'eval', '-b', 'ours.tar.gz', '-i', 'input.json', '-f', 'raw', 'data.a.allow');
+  assert.equal(output.trim(), 'true');
 });
 
-test('opa and we agree on the data of a folder', needsOpa, async (context) => {
+test('opa and we agree on the data of a folder', needsNativeOpa, async (context) => {
   const folder = await source(context);
   const paths = ['a.rego', 'x/data.json', `${LONG}/data.yaml`, '.manifest'];
   const files = new Map(
     await Promise.all(paths.map(async (path) => [path, await readFile(join(folder, 'src', path))] as const)),
   );
-  const { stdout } = await run(opa, ['eval', '-b', 'src', '-f', 'raw', 'data'], { cwd: folder });
-  const { a: _rules, ...theirs } = JSON.parse(stdout) as Record<string, unknown>;
+  const { a: _rules, ...theirs } = JSON.parse(await opa(folder, 'eval', '-b', 'src', '-f', 'raw', 'data')) as Record<
+    string,
+    unknown
+  >;
   assert.deepEqual(theirs, JSON.parse(sound(bundleFromFiles(files)).dataJson));
 });

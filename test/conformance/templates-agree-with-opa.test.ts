@@ -9,7 +9,8 @@ import { parseTerm } from '../../src/core/policy/term-text.ts';
 import { arr, str } from '../../src/core/policy/term.ts';
 import type { Term } from '../../src/core/policy/term.ts';
 import { FREE, call } from '../support/builtin-call.ts';
-import { NEEDS_OPA, opaAnswers } from '../support/opa-calls.ts';
+import { needsNativeOpa } from '../support/native-opa.ts';
+import { opaAnswers } from '../support/opa-calls.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const SEED = 20_261_122;
@@ -327,7 +328,7 @@ for (const [title, templates, count] of [
   ['numbers', numberSoup, 1500],
   ['strings and characters', quoted, 1500],
 ] as const) {
-  test(`${NAME} answers as OPA does: ${title}`, NEEDS_OPA, async (context) => {
+  test(`${NAME} answers as OPA does: ${title}`, needsNativeOpa, async (context) => {
     const rows = fc.sample(fc.tuple(templates, fc.constantFrom(...VALUES)), { numRuns: count, seed: SEED });
     const calls = rows.map(([template, values]) => ({ name: NAME, args: [str(template), values] }));
     const theirs = (await opaAnswers(await tempFolder(context), calls)).map(repaired);

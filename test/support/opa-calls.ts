@@ -1,21 +1,9 @@
-import { execFile } from 'node:child_process';
-import { access, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { termText } from '../../src/core/policy/term-text.ts';
 import type { Term } from '../../src/core/policy/term.ts';
-
-const run = promisify(execFile);
-const OPA = join(homedir(), 'go/bin/opa');
-const there = await access(OPA).then(
-  () => true,
-  () => false,
-);
-
-/** Skips a test where the `opa` command is not on this machine. */
-export const NEEDS_OPA = { skip: there ? false : 'this machine has no opa command' };
+import { opa } from './native-opa.ts';
 
 /** One call of a built-in function. */
 export type OpaCall = { readonly name: string; readonly args: readonly Term[] };
@@ -41,8 +29,7 @@ async function batch(folder: string, calls: readonly OpaCall[]): Promise<readonl
   });
   const file = join(folder, 'calls.rego');
   await writeFile(file, `package t\n\n${rules.join('\n')}\n`);
-  const { stdout } = await run(OPA, ['eval', '-f', 'raw', '-d', file, 'data.t.r'], { maxBuffer: 256 << 20 });
-  const found = JSON.parse(stdout) as Record<string, string>;
+  const found = JSON.parse(await opa(folder, 'eval', '-f', 'raw', '-d', file, 'data.t.r')) as Record<string, string>;
   return calls.map((_, index) => found[String(index)] ?? 'no answer');
 }
 

@@ -1,5 +1,5 @@
+import { concat } from '../kernel/bytes.ts';
 import { BLOCK } from './tar-header.ts';
-
 import type { Files } from './tar-reader.ts';
 
 /** Writes files as a tar archive with names as OPA writes them (`/policy.wasm`): sorted, without times and owners, so that the same files are the same bytes. */
@@ -50,14 +50,4 @@ function paxPath(name: Uint8Array): Uint8Array {
 
 function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
-  }
-  return joined;
 }

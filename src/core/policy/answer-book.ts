@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 
 import type { Builtin } from './builtin.ts';
-import { goJson } from './go-json.ts';
+import { goJson } from './builtins/go-json.ts';
+import { jsonTerm } from './builtins/json-term.ts';
 import { arr } from './term.ts';
 import type { Term } from './term.ts';
 
@@ -31,7 +32,7 @@ export class AnswerBook {
    * where OPA writes keys and tokens out; a confidential call is not in it, so a replay asks again.
    */
   answer(name: string, args: readonly Term[], ask: () => string, confidential?: Builtin['confidential']): string {
-    const shown = goJson(arr(args));
+    const shown = goJson(jsonTerm(arr(args)));
     const key = confidential === undefined ? shown : digestOf(shown);
     const place = `${name} ${key}`;
     const known = this.#texts.get(place);

@@ -1,3 +1,4 @@
+import { concat } from '../kernel/bytes.ts';
 import { err, ok } from '../kernel/result.ts';
 import type { Result } from '../kernel/result.ts';
 import { meterFunction } from './meter-function.ts';
@@ -84,15 +85,4 @@ function meterCode(content: ModuleReader, layout: ModuleLayout): Uint8Array[] {
   }
   if (!content.done) throw new ModuleFault('bytes after the last function');
   return parts;
-}
-
-/** All parts, one after the other. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -1,5 +1,5 @@
 import { NO_RESULT, OPCODE } from './instruction.ts';
-import { concat } from './meter.ts';
+import { concat } from '../kernel/bytes.ts';
 import { positiveSignedLeb, unsignedLeb } from './module-reader.ts';
 import type { ModuleReader } from './module-reader.ts';
 import { chooseGuards } from './rule-index-choice.ts';

@@ -1,6 +1,7 @@
+import { concat } from '../kernel/bytes.ts';
 import { functionNames } from './function-names.ts';
 import { OPCODE } from './instruction.ts';
-import { append, concat } from './meter.ts';
+import { append } from './meter.ts';
 import { SECTION, readLayout } from './module-layout.ts';
 import type { ModuleLayout } from './module-layout.ts';
 import { ModuleFault, ModuleReader, positiveSignedLeb, unsignedLeb } from './module-reader.ts';

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 
 import { AnswerBook, recordedTime } from '../../../src/core/policy/answer-book.ts';
 import type { NondeterministicAnswers } from '../../../src/core/policy/answer-book.ts';
-import { goJson } from '../../../src/core/policy/go-json.ts';
+import { goJson } from '../../../src/core/policy/builtins/go-json.ts';
+import { jsonTerm } from '../../../src/core/policy/builtins/json-term.ts';
 import { parseTerm } from '../../../src/core/policy/term-text.ts';
 import { num, str } from '../../../src/core/policy/term.ts';
 import { ENTRYPOINT, countingRandom, loadRules } from '../../support/policy-host.ts';
@@ -99,7 +100,7 @@ test('OPA ast.JSON and encoding/json: arguments are keys as OPA writes them', ()
     ['["<&>\u2028"]', String.raw`["\u003c\u0026\u003e\u2028"]`],
     ['[null, true, 1.50, "\\""]', String.raw`[null,true,1.50,"\""]`],
   ];
-  for (const [rego, json] of cases) assert.equal(goJson(parseTerm(rego)), json);
+  for (const [rego, json] of cases) assert.equal(goJson(jsonTerm(parseTerm(rego))), json);
 });
 
 test('goJson of JSON is JSON of the same value', () => {
@@ -110,7 +111,7 @@ test('goJson of JSON is JSON of the same value', () => {
       const spaced = rego.replaceAll(/("(?:[^"\\]|\\.)*")|([:,])/g, (_, quoted?: string, sign?: string) =>
         quoted === undefined ? `${sign} ` : quoted,
       );
-      assert.deepEqual(JSON.parse(goJson(parseTerm(spaced))), JSON.parse(rego));
+      assert.deepEqual(JSON.parse(goJson(jsonTerm(parseTerm(spaced)))), JSON.parse(rego));
     }),
   );
 });

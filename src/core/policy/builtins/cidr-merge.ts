@@ -1,3 +1,4 @@
+import { bigBytes, bigOf } from './go-bytes.ts';
 import { lastOf } from './network.ts';
 import type { Network } from './network.ts';
 
@@ -28,7 +29,7 @@ function rangeOf(network: Network): Range {
 }
 
 function numberOf(bytes: Uint8Array): bigint {
-  const value = BigInt(`0x${bytes.toHex()}`);
+  const value = bigOf(bytes);
   return bytes.length === 4 ? value | MAPPED : value;
 }
 
@@ -54,7 +55,7 @@ function cover(first: bigint, last: bigint): Network[] {
       at + (1n << BigInt(bits + 1)) - 1n <= last
     )
       bits += 1;
-    networks.push({ address: bytesOf(at, size), prefix: size * 8 - bits });
+    networks.push({ address: bigBytes(BigInt.asUintN(size * 8, at), size), prefix: size * 8 - bits });
     at += 1n << BigInt(bits);
   }
   return networks;
@@ -62,9 +63,4 @@ function cover(first: bigint, last: bigint): Network[] {
 
 function isMapped(address: bigint): boolean {
   return address >> 32n === 0xffffn;
-}
-
-function bytesOf(address: bigint, size: number): Uint8Array {
-  const digits = (address & ((1n << BigInt(size * 8)) - 1n)).toString(16).padStart(size * 2, '0');
-  return Uint8Array.fromHex(digits);
 }

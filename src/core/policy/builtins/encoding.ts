@@ -1,11 +1,11 @@
 import { BuiltinError, stringArg, wrongType } from '../builtin.ts';
 import type { Builtin } from '../builtin.ts';
-import { sorted } from '../term-order.ts';
-import { compareStrings } from '../term-order.ts';
+import { compareStrings, sorted } from '../term-order.ts';
 import { arr, str } from '../term.ts';
 import type { Term } from '../term.ts';
+import { base64Url, bytesOf } from './go-bytes.ts';
+import { percentBytes } from './go-url.ts';
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const MAX_QUERY_PARAMETERS = 10_000;
 
@@ -33,17 +33,7 @@ export function queryEscape(value: string): string {
 
 /** Go's `url.QueryUnescape`. */
 function unescape(value: string): string {
-  if (/%(?![0-9a-fA-F]{2})/.test(value)) throw new BuiltinError('invalid URL escape');
-  const bytes: number[] = [];
-  const source = encoder.encode(value);
-  for (let at = 0; at < source.length; at += 1) {
-    const byte = source[at] ?? 0;
-    if (byte === 0x25) {
-      bytes.push(Number.parseInt(String.fromCharCode(source[at + 1] ?? 0, source[at + 2] ?? 0), 16));
-      at += 2;
-    } else bytes.push(byte === 0x2b ? 0x20 : byte);
-  }
-  return text(Uint8Array.from(bytes));
+  return text(percentBytes(value.replaceAll('+', ' ')));
 }
 
 /** `urlquery.encode_object`: keys in order, values a string or a collection of strings. */
@@ -88,11 +78,11 @@ function decodeObject(args: readonly Term[]): Term {
 
 /** Encodings that OPA does not compile into the module. */
 export const ENCODING_BUILTINS: Readonly<Record<string, Builtin>> = {
-  'hex.encode': { arity: 1, call: (args) => str(encoder.encode(stringArg(args, 0)).toHex()) },
+  'hex.encode': { arity: 1, call: (args) => str(bytesOf(stringArg(args, 0)).toHex()) },
   'hex.decode': { arity: 1, call: hexDecode },
   'base64url.encode_no_pad': {
     arity: 1,
-    call: (args) => str(encoder.encode(stringArg(args, 0)).toBase64({ alphabet: 'base64url', omitPadding: true })),
+    call: (args) => str(base64Url(bytesOf(stringArg(args, 0)))),
   },
   'urlquery.encode': { arity: 1, call: (args) => str(queryEscape(stringArg(args, 0))) },
   'urlquery.decode': { arity: 1, call: (args) => str(unescape(stringArg(args, 0))) },

@@ -70,6 +70,11 @@ function decode(text: string, alphabet: 'base64' | 'base64url'): Uint8Array<Arra
   return Uint8Array.fromBase64(digits, { alphabet, lastChunkHandling: 'loose' });
 }
 
+/** Base64url without padding (RFC 7515 section 2). */
+export function base64Url(bytes: Uint8Array): string {
+  return bytes.toBase64({ alphabet: 'base64url', omitPadding: true });
+}
+
 /** Base64url as the parts of a JWT are written, without padding or with it (RFC 7515 appendix C, as OPA has it). */
 export function jwtPart(text: string): Uint8Array<ArrayBuffer> {
   if (text.endsWith('=')) return base64UrlBytes(text);

@@ -1,4 +1,5 @@
 import { BuiltinError } from '../builtin.ts';
+import { bytesOf } from './go-bytes.ts';
 import { canBackquote, goQuote } from './go-quote.ts';
 import { formatFloat } from './go-float.ts';
 import { binaryFloat, hexFloat, withPoint } from './go-float-hex.ts';
@@ -16,8 +17,6 @@ export type Directive = {
   readonly precision: number | undefined;
   readonly verb: string;
 };
-
-const encoder = new TextEncoder();
 
 /** `%v` without anything. */
 export const PLAIN: Directive = {
@@ -132,7 +131,7 @@ function quote(d: Directive, value: string): string {
 
 /** Bytes as hexadecimal; `space` between them, `sharp` a 0x before each run. */
 function hexadecimal(d: Directive, value: string): string {
-  const bytes = encoder.encode(value);
+  const bytes = bytesOf(value);
   const shown = Array.from(bytes.subarray(0, d.precision ?? bytes.length), (byte) =>
     byte.toString(16).padStart(2, '0'),
   );

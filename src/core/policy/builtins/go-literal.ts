@@ -1,3 +1,4 @@
+import { concat } from '../../kernel/bytes.ts';
 import { BuiltinError } from '../builtin.ts';
 import { bytesOf, textOf } from './go-bytes.ts';
 
@@ -48,7 +49,7 @@ export function unquoted(literal: string): string {
     parts.push(byte ? Uint8Array.of(code) : bytesOf(String.fromCodePoint(code)));
     at = slash + length;
   }
-  return textOf(joined(parts));
+  return textOf(concat(parts));
 }
 
 /** The code point of a character constant, `'x'` with its quotes. */
@@ -112,14 +113,4 @@ function escapeAt(text: string, at: number, quote: string): Escape {
   const sound = code !== undefined && (byte ? code <= 0xff : code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff));
   if (!sound || single === other) throw new BuiltinError('an escape of the template is invalid');
   return { code, length: all.length, byte };
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

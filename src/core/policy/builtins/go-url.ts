@@ -147,8 +147,12 @@ function needsEscape(text: string, part: Part): boolean {
 
 /** Bytes that are no UTF-8 become U+FFFD, as they do in the JSON that OPA makes of a URL. */
 function unescaped(text: string): string {
+  return text.includes('%') ? textOf(percentBytes(text)) : text;
+}
+
+/** The bytes of a text with percent escapes (RFC 3986 2.1); one that is malformed is a BuiltinError. */
+export function percentBytes(text: string): Uint8Array {
   if (BAD_ESCAPE.test(text)) throw invalid('an escape');
-  if (!text.includes('%')) return text;
   const bytes: number[] = [];
   const source = bytesOf(text);
   for (let at = 0; at < source.length; at += 1) {
@@ -158,7 +162,7 @@ function unescaped(text: string): string {
       at += 2;
     } else bytes.push(byte);
   }
-  return textOf(Uint8Array.from(bytes));
+  return Uint8Array.from(bytes);
 }
 
 function escaped(text: string, part: Part): string {

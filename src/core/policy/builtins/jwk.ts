@@ -5,7 +5,7 @@ import { BuiltinError } from '../builtin.ts';
 import type { BuiltinContext } from '../builtin.ts';
 import type { Term } from '../term.ts';
 import { chargeImport, chargeJson, chargeReading } from './crypto-cost.ts';
-import { base64Bytes, base64UrlBytes, bigBytes, bigOf, sameBytes } from './go-bytes.ts';
+import { base64Bytes, base64Url, base64UrlBytes, bigBytes, bigOf, sameBytes } from './go-bytes.ts';
 import { members, parseJson } from './json-term.ts';
 import { byOpenssl } from './openssl.ts';
 import { readPem } from './pem.ts';
@@ -103,7 +103,7 @@ function rsaMaterial(fields: Fields, cost: BuiltinContext): JwsKey {
   const [n, e] = [bigField(fields, 'n'), bigField(fields, 'e')];
   if (n === 0n || e % 2n === 0n || e >= 2n ** 63n)
     throw new BuiltinError('an RSA key with an impossible modulus or exponent');
-  const object = importer({ kty: 'RSA', n: encoded(bigBytes(n)), e: encoded(bigBytes(e)) });
+  const object = importer({ kty: 'RSA', n: base64Url(bigBytes(n)), e: base64Url(bigBytes(e)) });
   const key: PublicKey = { kind: 'rsa', n, e, object };
   if (!fields.has('d')) return { kind: 'public', key };
   const [d, p, q] = [bigField(fields, 'd'), bigField(fields, 'p'), bigField(fields, 'q')];
@@ -121,7 +121,7 @@ function ecMaterial(fields: Fields, cost: BuiltinContext): JwsKey {
     return bytes;
   };
   const [x, y] = [sized('x'), sized('y')];
-  const object = importer({ kty: 'EC', crv: curve, x: encoded(x), y: encoded(y) });
+  const object = importer({ kty: 'EC', crv: curve, x: base64Url(x), y: base64Url(y) });
   // OpenSSL refuses a point that is not on the curve.
   object();
   const key: PublicKey = { kind: 'ec', curve, x: bigOf(x), y: bigOf(y), object };
@@ -137,7 +137,7 @@ function okpMaterial(fields: Fields, cost: BuiltinContext): JwsKey {
   if ((curve !== 'Ed25519' && curve !== 'X25519') || x.length !== 32 || (seed !== undefined && seed.length !== 32))
     throw new BuiltinError('an octet key pair of unknown curve or wrong length');
   if (curve === 'X25519') return { kind: 'public', key: { kind: 'x25519' } };
-  const key: PublicKey = { kind: 'ed25519', x, object: importer({ kty: 'OKP', crv: curve, x: encoded(x) }) };
+  const key: PublicKey = { kind: 'ed25519', x, object: importer({ kty: 'OKP', crv: curve, x: base64Url(x) }) };
   if (seed === undefined) return { kind: 'public', key };
   const made = okpKey('ed25519', seed, cost);
   if (made.kind !== 'ed25519' || !sameBytes(made.x, x))
@@ -147,10 +147,6 @@ function okpMaterial(fields: Fields, cost: BuiltinContext): JwsKey {
 
 function importer(jwk: webcrypto.JsonWebKey): () => KeyObject {
   return () => byOpenssl('the public key cannot be used', () => createPublicKey({ key: jwk, format: 'jwk' }));
-}
-
-function encoded(bytes: Uint8Array): string {
-  return bytes.toBase64({ alphabet: 'base64url', omitPadding: true });
 }
 
 function bigField(fields: Fields, name: string): bigint {

@@ -2,7 +2,7 @@ import { BuiltinError, stringArg } from '../builtin.ts';
 import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { arr, bool, str } from '../term.ts';
 import type { Term } from '../term.ts';
-import { bytesOf, jwtPart, textOf } from './go-bytes.ts';
+import { base64Url, bytesOf, jwtPart, textOf } from './go-bytes.ts';
 import { goJson } from './go-json.ts';
 import { trimmed } from './go-trim.ts';
 import { jsonTerm, members, parseJson } from './json-term.ts';
@@ -123,12 +123,8 @@ function encodeSign(header: string, payload: string, jwk: string, context: Built
   if (method === undefined) throw new BuiltinError("missing, invalid or unknown 'alg' header");
   const typ = parameters.get('typ');
   if (typ?.kind !== 'string' || typ.value === 'JWT') parseJson(payload);
-  const data = `${encoded(bytesOf(header))}.${encoded(bytesOf(payload))}`;
-  return str(`${data}.${encoded(signed(method, key.key, bytesOf(data), context))}`);
-}
-
-function encoded(bytes: Uint8Array): string {
-  return bytes.toBase64({ alphabet: 'base64url', omitPadding: true });
+  const data = `${base64Url(bytesOf(header))}.${base64Url(bytesOf(payload))}`;
+  return str(`${data}.${base64Url(signed(method, key.key, bytesOf(data), context))}`);
 }
 
 function jsonArg(args: readonly Term[], index: number): string {

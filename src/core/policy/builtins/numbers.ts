@@ -4,6 +4,7 @@ import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { integerOf } from '../number-text.ts';
 import { arr, num } from '../term.ts';
 import type { Term } from '../term.ts';
+import { bigOf } from './go-bytes.ts';
 
 /** Digits of the largest number that a range may begin, end or go on with. */
 const MAX_DIGITS = 1000;
@@ -40,7 +41,7 @@ function randIntn(args: readonly Term[], context: BuiltinContext): Term {
   if (most === 0n) return num(0);
   if (most >= 2n ** 63n) throw new BuiltinError('the bound is too large');
   const bytes = context.random(`rand.intn ${label}-${most}`, RANDOM_BYTES);
-  return num(BigInt(`0x${bytes.toHex()}`) % most);
+  return num(bigOf(bytes) % most);
 }
 
 /** Numbers. */

@@ -5,7 +5,7 @@ import { BuiltinError } from '../builtin.ts';
 import type { BuiltinContext } from '../builtin.ts';
 import { chargePoint, chargeRsaParts, isUsableRsa } from './crypto-cost.ts';
 import { DerReader, TAG, context } from './der.ts';
-import { bigBytes, bigOf } from './go-bytes.ts';
+import { base64Url, bigBytes, bigOf } from './go-bytes.ts';
 import { byOpenssl } from './openssl.ts';
 import { CURVE_BYTES, curveOf } from './public-key.ts';
 import type { Curve, PublicKey } from './public-key.ts';
@@ -165,5 +165,5 @@ export function jwkOf(key: PrivateKey): Record<string, string> | undefined {
 /** Base64url without padding, of bytes or of a number in `length` of them. */
 function text(value: bigint | Uint8Array, length?: number): string {
   const bytes = typeof value === 'bigint' ? bigBytes(value, length) : value;
-  return bytes.toBase64({ alphabet: 'base64url', omitPadding: true });
+  return base64Url(bytes);
 }

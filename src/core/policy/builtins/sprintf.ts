@@ -3,6 +3,7 @@ import { MAX_TEXT, stringArg, wrongType } from '../builtin.ts';
 import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { str } from '../term.ts';
 import type { Term } from '../term.ts';
+import { bytesOf } from './go-bytes.ts';
 import { PLAIN, formatValue } from './go-directive.ts';
 import type { Directive } from './go-directive.ts';
 import { goValue, leavesOf } from './go-value.ts';
@@ -12,7 +13,6 @@ import type { GoValue } from './go-value.ts';
 const FLAGS = /[-+# 0]*/y;
 const DIGITS = /[0-9]*/y;
 const INDEX = /\[([^\]]*)\]/y;
-const encoder = new TextEncoder();
 /** What Go takes for a width or precision by `*`, and when it stops reading digits. */
 const GO_MAX_WIDTH = 1_000_000;
 /** Steps of formatting one operand; width and precision are paid for beside it, which is what bounds them. */
@@ -175,7 +175,7 @@ class Printer {
     this.#reordered = true;
     INDEX.lastIndex = this.#at;
     const rest = this.#format.slice(this.#at);
-    const found = rest.length > 2 || encoder.encode(rest).length > 2 ? INDEX.exec(this.#format) : null;
+    const found = rest.length > 2 || bytesOf(rest).length > 2 ? INDEX.exec(this.#format) : null;
     const number = Number(found?.[1]);
     const sound = /^[0-9]{1,7}$/.test(found?.[1] ?? '');
     this.#at += found?.[0].length ?? 1;

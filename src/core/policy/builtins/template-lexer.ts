@@ -1,4 +1,5 @@
 import { BuiltinError } from '../builtin.ts';
+import { trimmedRight } from './go-trim.ts';
 
 /** What a template's text is made of (Go text/template/parse, lex.go). */
 export type TokenKind =
@@ -65,7 +66,7 @@ class Lexer {
       const open = this.#source.indexOf('{{', this.#at);
       const text = this.#source.slice(this.#at, open < 0 ? undefined : open);
       const marked = open >= 0 && /^-[ \t\r\n]/.test(this.#source.slice(open + 2, open + 4));
-      this.#push('text', marked ? text.slice(0, trimmedLength(text)) : text);
+      this.#push('text', marked ? trimmedRight(text, ' \t\r\n') : text);
       if (open < 0) return false;
       this.#at = open + (marked ? 4 : 2);
       if (!this.#source.startsWith('/*', this.#at)) return true;
@@ -180,11 +181,4 @@ class Lexer {
   #push(kind: TokenKind, text: string): void {
     if (text !== '') this.#tokens.push({ kind, text });
   }
-}
-
-/** Length without the white space at the end; a pattern would look from every place. */
-function trimmedLength(text: string): number {
-  let length = text.length;
-  while (length > 0 && ' \t\r\n'.includes(text.charAt(length - 1))) length -= 1;
-  return length;
 }

@@ -1,9 +1,10 @@
 import { uuidV4 } from '../../kernel/uuid.ts';
 import { BuiltinError, stringArg } from '../builtin.ts';
 import type { Builtin } from '../builtin.ts';
-import { goJson } from '../go-json.ts';
 import { NULL, num, str } from '../term.ts';
 import type { Term } from '../term.ts';
+import { goJson } from './go-json.ts';
+import { jsonTerm } from './json-term.ts';
 
 /** The forms that are read: plain, as a URN, between any two characters, and 32 digits. */
 const FORM =
@@ -71,6 +72,6 @@ export const UUID_BUILTINS: Readonly<Record<string, Builtin>> = {
     arity: 1,
     nondeterministic: true,
     call: ([label], context) =>
-      str(uuidV4((length) => context.random(`uuid.rfc4122 ${goJson(label ?? NULL)}`, length).slice())),
+      str(uuidV4((length) => context.random(`uuid.rfc4122 ${goJson(jsonTerm(label ?? NULL))}`, length).slice())),
   },
 };

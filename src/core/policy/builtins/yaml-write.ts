@@ -1,5 +1,6 @@
 import { BuiltinError } from '../builtin.ts';
 import type { Term } from '../term.ts';
+import { bytesOf } from './go-bytes.ts';
 import { formatFloat } from './go-float.ts';
 import { goJsonString } from './go-json.ts';
 import { members } from './json-term.ts';
@@ -9,7 +10,6 @@ import { resolvePlain } from './yaml-scalar.ts';
 /** Keys of more bytes than this are written in the long form, `? key`. */
 const LONGEST_SIMPLE_KEY = 128;
 const LONGEST_READ_KEY = 1024;
-const encoder = new TextEncoder();
 /** What go-yaml's reader takes from raw JSON text, which escapes everything else: a value with other characters has no YAML. */
 const UNREADABLE = /[\u007f-\u0084\u0086-\u009f\ufffe\uffff]/;
 /** What YAML text cannot hold unescaped; go-yaml counts everything beyond U+FFFF here. */
@@ -72,7 +72,7 @@ function mappingLines(term: Term, indent: number): string[] {
   const entries = Array.from(members(term), ([key, value]) => ({ key: readBackKey(key), value }));
   entries.sort((a, b) => compareYamlKeys(a.key, b.key));
   return entries.map(({ key, value }) => {
-    const simple = !BREAK.test(key) && encoder.encode(key).length <= LONGEST_SIMPLE_KEY;
+    const simple = !BREAK.test(key) && bytesOf(key).length <= LONGEST_SIMPLE_KEY;
     if (simple) return `${stringText(key, indent + 2, true)}:${nodeText(value, indent + 2, 'afterKey')}`;
     const name = stringText(key, indent + 2, false);
     const end = ENDED.test(name) ? '' : '\n';
