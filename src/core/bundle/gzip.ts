@@ -2,6 +2,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 
 import { ok } from '../kernel/result.ts';
 import { refuse } from './fault.ts';
+import { isZero } from './zero.ts';
 
 import type { Result } from '../kernel/result.ts';
 import type { BundleFault } from './fault.ts';
@@ -11,8 +12,7 @@ export function gunzip(bytes: Uint8Array, maxBytes: number): Result<Uint8Array, 
   try {
     const { buffer, engine } = gunzipSync(bytes, { maxOutputLength: maxBytes, info: true }) as unknown as WithInfo;
     // Node reads no further than a zero byte; others skip zeros and find the member behind them.
-    const rest = bytes.subarray(engine.bytesWritten);
-    if (rest.some((byte) => byte !== 0))
+    if (!isZero(bytes.subarray(engine.bytesWritten)))
       return refuse('gzip_malformed', 'something stands behind the compressed bytes');
     return ok(buffer);
   } catch (error) {

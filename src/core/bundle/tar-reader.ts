@@ -3,6 +3,7 @@ import { refuse } from './fault.ts';
 import { memberName, utf8 } from './member-name.ts';
 import { globalPaxFault, readPax } from './pax.ts';
 import { BLOCK, readHeader } from './tar-header.ts';
+import { isZero } from './zero.ts';
 
 import type { Result } from '../kernel/result.ts';
 import type { BundleFault } from './fault.ts';
@@ -10,8 +11,12 @@ import type { BundleLimits } from './limits.ts';
 import type { PaxRecords } from './pax.ts';
 import type { TarHeader } from './tar-header.ts';
 
-/** Longest extended header; a name fits into 1 KiB. */
+/** Longest extended header; a name fits into 1 KiB. And most bytes of all of them: a signature says nothing of them, so anybody could make reading slow. */
 const MAX_EXTENDED = 65_536;
+const MAX_ALL_EXTENDED = 16_777_216;
+
+/** Most bytes from the end marker on, for the same reason. Writers fill up to 10 KiB, unless told otherwise. */
+const MAX_PADDING = 1_048_576;
 
 /** Files by name; the bytes are views into the archive. */
 export type Files = ReadonlyMap<string, Uint8Array>;
@@ -30,6 +35,7 @@ class TarReader {
   readonly #files = new Map<string, Uint8Array>();
   #offset = 0;
   #members = 0;
+  #extendedBytes = 0;
   /** From an extended header, for the member after it. */
   #pending: PaxRecords | undefined;
 
@@ -55,6 +61,8 @@ class TarReader {
   #end(): Result<Files, BundleFault> {
     const rest = this.#archive.subarray(this.#offset);
     if (rest.length < 2 * BLOCK) return refuse('tar_malformed', 'the archive ends without its end marker');
+    if (rest.length > MAX_PADDING)
+      return refuse('too_large', `more than ${MAX_PADDING} bytes from the end marker on; pack the bundle again`);
     if (!isZero(rest)) return refuse('tar_malformed', 'something stands after the end marker');
     if (this.#pending !== undefined) return refuse('tar_malformed', 'an extended header without its member');
     return ok(this.#files);
@@ -89,6 +97,9 @@ class TarReader {
 
   #extended(type: string, content: Uint8Array): Result<void, BundleFault> {
     if (content.length > MAX_EXTENDED) return refuse('too_large', 'an extended header is larger than 65536 bytes');
+    this.#extendedBytes += content.length;
+    if (this.#extendedBytes > MAX_ALL_EXTENDED)
+      return refuse('too_large', `extended headers of more than ${MAX_ALL_EXTENDED} bytes; pack the bundle again`);
     if (this.#pending !== undefined) return refuse('tar_malformed', 'two extended headers for one member');
     if (type === 'g') {
       const fault = globalPaxFault(content);
@@ -120,10 +131,6 @@ function gnuLongName(content: Uint8Array): PaxRecords | string {
   const end = content.indexOf(0);
   const path = utf8(end < 0 ? content : content.subarray(0, end));
   return path === undefined ? 'a name that is not UTF-8' : { path };
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0);
 }
 
 /** A name as the operator may safely see it in a terminal. */

@@ -230,6 +230,14 @@ test('bounds: members, bytes of a member by header and by pax, bytes of an exten
   );
 });
 
+test('bounds: what no signature says anything of, padding and extended headers, is no way to make reading slow', () => {
+  assert.deepEqual(read(rawTar([], new Uint8Array(1_048_576))), {});
+  assert.equal(codeOf(rawTar([], new Uint8Array(1_049_088))), 'too_large');
+  const comment = { name: 'pax_global_header', type: 'g', content: paxRecord('comment', 'x'.repeat(65_500)) };
+  const headers = (count: number): string => codeOf(rawTar(Array.from({ length: count }, () => comment)));
+  assert.deepEqual([headers(256), headers(257)], ['read', 'too_large']);
+});
+
 test('property: no bytes throw, and a name that is read stays inside', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 2_048 }), (bytes) => {
