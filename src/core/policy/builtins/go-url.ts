@@ -26,6 +26,7 @@ const ESCAPED = {
 } as const;
 type Part = keyof typeof ESCAPED;
 
+const PERCENT = 0x25;
 const BAD_ESCAPE = /%(?![0-9a-fA-F]{2})/;
 
 /** Takes a URL apart, as `url.Parse`; what that refuses is a BuiltinError. */
@@ -153,16 +154,23 @@ function unescaped(text: string): string {
 /** The bytes of a text with percent escapes (RFC 3986 2.1); one that is malformed is a BuiltinError. */
 export function percentBytes(text: string): Uint8Array {
   if (BAD_ESCAPE.test(text)) throw invalid('an escape');
-  const bytes: number[] = [];
-  const source = bytesOf(text);
-  for (let at = 0; at < source.length; at += 1) {
-    const byte = source[at] ?? 0;
-    if (byte === 0x25) {
-      bytes.push(Number.parseInt(String.fromCharCode(source[at + 1] ?? 0, source[at + 2] ?? 0), 16));
+  const bytes = bytesOf(text);
+  let end = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    let byte = bytes[at] ?? 0;
+    if (byte === PERCENT) {
+      byte = (digitOf(bytes[at + 1]) << 4) | digitOf(bytes[at + 2]);
       at += 2;
-    } else bytes.push(byte);
+    }
+    bytes[end] = byte;
+    end += 1;
   }
-  return Uint8Array.from(bytes);
+  return bytes.subarray(0, end);
+}
+
+/** The value of a hexadecimal digit in ASCII. */
+function digitOf(byte = 0): number {
+  return byte < 0x40 ? byte & 0xf : (byte & 0xf) + 9;
 }
 
 function escaped(text: string, part: Part): string {

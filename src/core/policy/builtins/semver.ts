@@ -12,13 +12,15 @@ const IDENTIFIERS = '[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*';
 const VERSION = new RegExp(`^v?${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(${IDENTIFIERS}))?(?:\\+${IDENTIFIERS})?$`);
 const DIGITS = /^[0-9]+$/;
 const MOST = 2n ** 63n - 1n;
+/** Digits of the largest; what has more is not read as a number, which would take longer the more there are. Neither has zeros before it. */
+const MAX_DIGITS = 19;
 
 function parse(text: string): Version | undefined {
   const found = VERSION.exec(text);
   if (found === null) return undefined;
-  const numbers = found.slice(1, 4).map(BigInt);
+  const numbers = found.slice(1, 4).map(clamp);
   const preRelease = found[4]?.split('.') ?? [];
-  const sound = numbers.every((number) => number <= MOST) && !preRelease.some((part) => /^0[0-9]+$/.test(part));
+  const sound = found.slice(1, 4).every(isSmall) && !preRelease.some((part) => /^0[0-9]+$/.test(part));
   return sound ? { numbers, preRelease } : undefined;
 }
 
@@ -52,9 +54,12 @@ function compareIdentifiers(left: string, right: string): number {
   return a === b ? Math.sign(compareStrings(left, right)) : a ? -1 : 1;
 }
 
+function isSmall(digits: string): boolean {
+  return digits.length <= MAX_DIGITS && BigInt(digits) <= MOST;
+}
+
 function clamp(digits: string): bigint {
-  const value = BigInt(digits);
-  return value > MOST ? MOST : value;
+  return isSmall(digits) ? BigInt(digits) : MOST;
 }
 
 function compareIntegers(left: bigint, right: bigint): number {

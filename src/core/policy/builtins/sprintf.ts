@@ -3,6 +3,7 @@ import { MAX_TEXT, stringArg, wrongType } from '../builtin.ts';
 import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { str } from '../term.ts';
 import type { Term } from '../term.ts';
+import { chargeDigits } from './digits-cost.ts';
 import { bytesOf } from './go-bytes.ts';
 import { PLAIN, formatValue } from './go-directive.ts';
 import type { Directive } from './go-directive.ts';
@@ -26,6 +27,7 @@ function sprintf(args: readonly Term[], context: BuiltinContext): Term {
   const format = stringArg(args, 0);
   const list = args[1];
   if (list?.kind !== 'array') throw wrongType(1, 'array', list);
+  for (const item of list.items) if (item.kind === 'number') chargeDigits(item.text.length, context);
   return str(formatAll(format, list.items.map(goValue), context));
 }
 

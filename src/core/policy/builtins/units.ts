@@ -2,6 +2,7 @@ import { BuiltinError, stringArg } from '../builtin.ts';
 import type { Builtin, BuiltinContext } from '../builtin.ts';
 import { num } from '../term.ts';
 import type { Term } from '../term.ts';
+import { chargeDigits } from './digits-cost.ts';
 import { decimalTimes } from './go-big-float.ts';
 
 type Amount = { readonly digits: bigint; readonly exponent: number; readonly negative: boolean };
@@ -42,6 +43,7 @@ function readAmount(text: string, context: BuiltinContext): Amount {
   const exponent = Number(power) - fraction.length;
   if (Math.abs(exponent) > MAX_EXPONENT) throw new BuiltinError('could not parse amount to a number');
   context.charge((Math.abs(exponent) + text.length) * PLACE_STEPS);
+  chargeDigits(text.length, context);
   return { digits: BigInt(whole + fraction), exponent, negative: sign === '-' };
 }
 
