@@ -131,6 +131,7 @@ class RevisionPolicy implements LoadedPolicy {
   readonly #instance: PolicyInstance;
   readonly #decision: number;
   readonly #encode: PolicyReads['encode'];
+  readonly #key: PolicyReads['key'];
   readonly #cache: DecisionCache<Evaluation> | undefined;
   readonly #depth: number;
 
@@ -150,6 +151,7 @@ class RevisionPolicy implements LoadedPolicy {
     this.needs = reads.needs;
     this.reads = reads.description;
     this.#encode = reads.encode;
+    this.#key = reads.key;
     const entries = options.cacheEntries ?? DEFAULT_CACHE_ENTRIES;
     const remembers = reads.repeatable && this.deterministic && entries > 0;
     this.#cache = remembers ? new DecisionCache(entries, CACHE_KEY_LENGTH) : undefined;
@@ -158,15 +160,21 @@ class RevisionPolicy implements LoadedPolicy {
   }
 
   evaluate(input: PolicyInput): Evaluation {
+    if (this.#cache === undefined) return this.#decide(input);
+    const key = writeInput(input, this.#key);
+    if (!key.ok) return refused(key.error);
+    const known = this.#cache.get(key.value);
+    if (known !== undefined) return known;
+    const evaluation = this.#decide(input);
+    if (evaluation.kind !== 'failed') this.#cache.set(key.value, frozen({ ...evaluation, cached: true }));
+    return evaluation;
+  }
+
+  #decide(input: PolicyInput): Evaluation {
     const text = writeInput(input, this.#encode);
     if (!text.ok) return refused(text.error);
-    const known = this.#cache?.get(text.value);
-    if (known !== undefined) return known;
     const problem = refuseInput(text.value, this.#depth);
-    if (problem !== undefined) return refused(problem);
-    const evaluation = this.#instance.evaluate(this.#decision, text.value);
-    if (evaluation.kind !== 'failed') this.#cache?.set(text.value, frozen({ ...evaluation, cached: true }));
-    return evaluation;
+    return problem === undefined ? this.#instance.evaluate(this.#decision, text.value) : refused(problem);
   }
 
   query(entrypoint: string, input: unknown, recorded?: NondeterministicAnswers): Evaluation {

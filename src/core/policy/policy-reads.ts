@@ -1,14 +1,16 @@
 import type { InputNeeds } from '../model/policy.ts';
 import { readPlan } from './plan.ts';
 import { planReads } from './plan-reads.ts';
-import { createProjection } from './projection.ts';
+import { createCacheKey, createProjection } from './projection.ts';
 import { describeReads, mayRead } from './read-set.ts';
 
 /** What a policy reads of its input, ready for use. */
 export type PolicyReads = {
   readonly needs: InputNeeds;
-  /** JSON text of what is read; also a sound cache key where `repeatable`. */
+  /** JSON text of what is read. */
   readonly encode: (input: unknown) => string;
+  /** What tells inputs apart that may be answered differently, where `repeatable`: quicker to have than the text. */
+  readonly key: (input: unknown) => string;
   /** False where the same input may be answered differently at another time: no decision may be remembered. */
   readonly repeatable: boolean;
   /** For people; empty where nothing is known and so everything is given. */
@@ -33,6 +35,7 @@ const NONDETERMINISTIC: ReadonlySet<string> = new Set([
 const EVERYTHING: PolicyReads = Object.freeze({
   needs: Object.freeze({ parsedBody: true, rawBody: true, parsedQuery: true, peerCertificate: true }),
   encode: (input: unknown) => JSON.stringify(input),
+  key: (input: unknown) => JSON.stringify(input),
   repeatable: false,
   description: [],
 });
@@ -52,6 +55,7 @@ export function policyReads(rawPlan: unknown, entrypoint: string): PolicyReads {
       peerCertificate: mayRead(input, ['attributes', 'source', 'certificate']),
     },
     encode: input.whole ? EVERYTHING.encode : createProjection(input),
+    key: input.whole ? EVERYTHING.key : createCacheKey(input),
     repeatable: ![...builtins].some((name) => NONDETERMINISTIC.has(name)),
     description: describeReads(input),
   };
