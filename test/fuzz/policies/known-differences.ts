@@ -23,6 +23,11 @@ export const KNOWN: readonly Known[] = [
     example: { rule: 'r0 := json.filter({"a": 1}, [""])', interpreter: '{}', whole: OUT_OF_BOUNDS },
   },
   {
+    what: "`json.is_valid` of the text `true` or `false` frees memory in a module that nobody allocated (`opa_json_is_valid` in OPA's `wasm/src/encoding.c`), which ends the evaluation; the decision is refused",
+    matches: (answer, text) => answer.startsWith('!policy_failed: ') && /json\.is_valid\(/.test(text),
+    example: { rule: 'r0 := json.is_valid("true")', interpreter: 'true', whole: OUT_OF_BOUNDS },
+  },
+  {
     what: '`bits.lsh` and `bits.rsh` by 2^31 or more end the evaluation of a module, or shift by the rest; the interpreter runs out of memory on such a `bits.lsh`',
     matches: (answer, text) =>
       /^!policy_failed: (?:n >= 0|opa_bits_shift)$/.test(answer) && /bits\.[lr]sh\(/.test(text),
