@@ -3,12 +3,11 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { BuiltinError } from '../../src/core/policy/builtin.ts';
 import { regoText } from '../../src/core/policy/builtins/go-value.ts';
 import { parseTerm } from '../../src/core/policy/term-text.ts';
 import { arr, num, str } from '../../src/core/policy/term.ts';
 import type { Term } from '../../src/core/policy/term.ts';
-import { FREE, call } from '../support/builtin-call.ts';
+import { ourAnswer } from '../support/builtin-call.ts';
 import { needsNativeOpa } from '../support/native-opa.ts';
 import { opaAnswers } from '../support/opa-calls.ts';
 import type { OpaCall } from '../support/opa-calls.ts';
@@ -16,15 +15,6 @@ import { tempFolder } from '../support/temp-folder.ts';
 
 const SEED = 20_261_121;
 const CALLS = 500;
-
-function ours({ name, args }: OpaCall): string {
-  try {
-    return regoText(arr([call(name, args, FREE)]));
-  } catch (problem) {
-    if (problem instanceof BuiltinError) return '[]';
-    throw problem;
-  }
-}
 
 const parts = (least: number, most: number, ...texts: readonly string[]): fc.Arbitrary<Term> =>
   fc.array(fc.constantFrom(...texts), { minLength: least, maxLength: most }).map((found) => str(found.join('')));
@@ -230,7 +220,7 @@ for (const [name, operands] of CASES) {
     const calls = rows.map((args) => ({ name, args })).filter((one) => !isKnown(one));
     const theirs = await opaAnswers(await tempFolder(context), calls);
     const differing = calls.flatMap((one, index) => {
-      const mine = ours(one);
+      const mine = ourAnswer(one);
       return mine === theirs[index]
         ? []
         : [{ call: `${name}(${one.args.map(regoText).join(', ')})`, theirs: theirs[index], mine }];

@@ -3,27 +3,16 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { BuiltinError } from '../../src/core/policy/builtin.ts';
 import { regoText } from '../../src/core/policy/builtins/go-value.ts';
 import { parseTerm } from '../../src/core/policy/term-text.ts';
-import { arr, str } from '../../src/core/policy/term.ts';
-import type { Term } from '../../src/core/policy/term.ts';
-import { FREE, call } from '../support/builtin-call.ts';
+import { str } from '../../src/core/policy/term.ts';
+import { ourAnswer } from '../support/builtin-call.ts';
 import { needsNativeOpa } from '../support/native-opa.ts';
 import { opaAnswers } from '../support/opa-calls.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const SEED = 20_261_122;
 const NAME = 'strings.render_template';
-
-function ours(args: readonly Term[]): string {
-  try {
-    return regoText(arr([call(NAME, args, FREE)]));
-  } catch (problem) {
-    if (problem instanceof BuiltinError) return '[]';
-    throw problem;
-  }
-}
 
 /** A byte that belongs to no character is U+FFFD here, and in OPA once its answer is JSON. */
 function repaired(answer: string): string {
@@ -332,9 +321,9 @@ for (const [title, templates, count] of [
     const rows = fc.sample(fc.tuple(templates, fc.constantFrom(...VALUES)), { numRuns: count, seed: SEED });
     const calls = rows.map(([template, values]) => ({ name: NAME, args: [str(template), values] }));
     const theirs = (await opaAnswers(await tempFolder(context), calls)).map(repaired);
-    const differing = calls.flatMap(({ args }, index) => {
-      const mine = ours(args);
-      return mine === theirs[index] ? [] : [{ call: args.map(regoText).join(', '), theirs: theirs[index], mine }];
+    const differing = calls.flatMap((one, index) => {
+      const mine = ourAnswer(one);
+      return mine === theirs[index] ? [] : [{ call: one.args.map(regoText).join(', '), theirs: theirs[index], mine }];
     });
     const answered = theirs.filter((answer) => answer !== '[]').length;
     context.diagnostic(`${calls.length - differing.length} of ${calls.length} answers agree, ${answered} are texts`);

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 
 import { EvaluationHalt } from '../../src/core/policy/abort.ts';
+import { BuiltinError } from '../../src/core/policy/builtin.ts';
 import type { BuiltinContext } from '../../src/core/policy/builtin.ts';
+import { regoText } from '../../src/core/policy/builtins/go-value.ts';
 import { HOST_BUILTINS } from '../../src/core/policy/builtins/table.ts';
 import { parseTerm, termText } from '../../src/core/policy/term-text.ts';
+import { arr } from '../../src/core/policy/term.ts';
 import type { Term } from '../../src/core/policy/term.ts';
 
 /** A decision that costs nothing, at the first nanosecond, with bytes of 7. */
@@ -34,4 +37,14 @@ export function call(name: string, args: readonly Term[], context: BuiltinContex
 /** Calls a host built-in with Rego text, as a policy module does: `ask('indexof_n', '"aXa"', '"a"')` gives `[0,2]`. */
 export function ask(name: string, ...texts: readonly string[]): string {
   return termText(call(name, texts.map(parseTerm)));
+}
+
+/** Our answer to a call as `opaAnswers` has OPA's: the text of an array with it, `[]` where a built-in error makes it undefined. */
+export function ourAnswer({ name, args }: { readonly name: string; readonly args: readonly Term[] }): string {
+  try {
+    return regoText(arr([call(name, args)]));
+  } catch (problem) {
+    if (problem instanceof BuiltinError) return '[]';
+    throw problem;
+  }
 }

@@ -4,7 +4,7 @@ import { count } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 
 /** Parts of the document that are written by `npm run conformance:rego -- --write`, each between two marks. */
-export type Part = 'suite' | 'built-ins';
+export type Part = 'suite' | 'built-ins' | 'differences';
 
 /** The document with a part replaced. */
 export function withPart(document: string, part: Part, text: string): string {

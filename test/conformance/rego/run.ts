@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
 import { createRegoCompiler } from '../../../src/io/rego/compiler.ts';
+import { differencesText } from '../known-differences.ts';
 import { homesOfBuiltins, homesText, readBuiltinNames } from './built-in-homes.ts';
 import type { Case } from './case.ts';
 import { USAGE, readOptions } from './options.ts';
@@ -42,7 +43,8 @@ async function writeDocument(outcomes: readonly Outcome[], opa: string): Promise
   const homes = homesText(await homesOfBuiltins(await readBuiltinNames(), compiler));
   await compiler.stop();
   const before = await readFile(DOCUMENT, 'utf8');
-  await writeFile(DOCUMENT, withPart(withPart(before, 'suite', tables(outcomes, opa)), 'built-ins', homes));
+  const known = withPart(before, 'differences', differencesText());
+  await writeFile(DOCUMENT, withPart(withPart(known, 'suite', tables(outcomes, opa)), 'built-ins', homes));
 }
 
 function isAsked({ group, note }: Case, index: number, { filter, every }: Options): boolean {
