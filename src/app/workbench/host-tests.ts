@@ -85,7 +85,16 @@ function casesIn(value: object): readonly string[] {
 export function entrypointOf(path: string): string {
   const parts = path.matchAll(/\.?([^.[\]"]+)|\["((?:[^"\\]|\\.)*)"\]/g);
   return [...parts]
-    .map(([, plain, quoted]) => plain ?? (JSON.parse(`"${quoted ?? ''}"`) as string))
+    .map(([, plain, quoted = '']) => plain ?? unquoted(quoted))
     .slice(1)
     .join('/');
+}
+
+/** Text that Go quoted; what it writes in another way than JSON (control characters) stays as it is, and names no rule then. */
+function unquoted(quoted: string): string {
+  try {
+    return JSON.parse(`"${quoted}"`) as string;
+  } catch {
+    return quoted;
+  }
 }

@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-
 import { readBundle } from '../../core/bundle/bundle.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { writeBundle, writeSignedBundle } from '../../core/bundle/write-bundle.ts';
@@ -11,6 +9,7 @@ import { readSigningKey, verificationBy } from '../policy/key-files.ts';
 import { printDiagnostics, printProblems } from '../policy/print-diagnostics.ts';
 import { readPolicySources } from '../policy/sources.ts';
 import { statedBudget } from '../policy/stated-budget.ts';
+import { writeWhole } from '../policy/write-whole.ts';
 import { inert } from '../terminal.ts';
 
 import type { BundleFault } from '../../core/bundle/fault.ts';
@@ -74,7 +73,7 @@ async function write(
   const read = archive.ok ? readBack(archive.value, key) : archive;
   if (!archive.ok || !read.ok)
     return printProblems([read.ok ? '' : `${read.error.code}: ${read.error.detail}`], json, terminal);
-  await writeFile(options.output, archive.value);
+  await writeWhole(options.output, archive.value);
   const facts = { output: options.output, bytes: archive.value.length, ...read.value, entrypoints };
   if (json) terminal.out(JSON.stringify(facts));
   else terminal.out(`${inert(facts.output)}: ${described(facts)}`);

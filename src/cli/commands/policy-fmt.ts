@@ -1,4 +1,4 @@
-import { realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 
 import { createTwoFilesPatch } from 'diff';
 
@@ -6,6 +6,7 @@ import { createRegoCompiler } from '../../io/rego/compiler.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printDiagnostics, printProblems } from '../policy/print-diagnostics.ts';
 import { readPolicySources } from '../policy/sources.ts';
+import { writeWhole } from '../policy/write-whole.ts';
 import { inert } from '../terminal.ts';
 
 import type { PolicyFmtOptions } from '../define-policy.ts';
@@ -54,8 +55,18 @@ async function act(
     if (options.diff !== true) for (const { shown } of changed) terminal.out(inert(shown));
     return changed.length === 0 ? EXIT.done : EXIT.no;
   }
-  if (options.diff !== true) for (const { after } of all) terminal.out(after.replace(/\n$/, ''));
+  if (options.diff !== true) for (const { after } of all) terminal.out(text(after.replace(/\n$/, '')));
   return EXIT.done;
+}
+
+/** The text as it is, for a pipe; without escape sequences, for a terminal. */
+function text(rego: string): string {
+  return process.stdout.isTTY
+    ? rego
+        .split('\n')
+        .map((line) => inert(line.replaceAll('\t', '    ')))
+        .join('\n')
+    : rego;
 }
 
 function printDiff({ shown, before, after }: Formatting, terminal: Terminal): void {
@@ -82,8 +93,7 @@ async function write(changed: readonly Formatting[], sources: PolicySources, ter
     const named = sources.onDisk.get(path) ?? path;
     const file = await realpath(named);
     const { mode } = await stat(file);
-    await writeFile(`${file}.formatted`, after, { mode, flag: 'wx' });
-    await rename(`${file}.formatted`, file);
+    await writeWhole(file, after, mode);
     terminal.out(inert(named));
   }
   return EXIT.done;

@@ -1,5 +1,3 @@
-import { rename, writeFile } from 'node:fs/promises';
-
 import { readBundle } from '../../core/bundle/bundle.ts';
 import { DEFAULT_BUNDLE_LIMITS } from '../../core/bundle/limits.ts';
 import { unpackUnverified } from '../../core/bundle/unverified-files.ts';
@@ -8,6 +6,7 @@ import { readBounded } from '../../io/sources/read-file.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readSigningKey, verificationBy } from '../policy/key-files.ts';
 import { printProblems } from '../policy/print-diagnostics.ts';
+import { writeWhole } from '../policy/write-whole.ts';
 import { inert } from '../terminal.ts';
 
 import type { BundleFault } from '../../core/bundle/fault.ts';
@@ -32,8 +31,7 @@ export async function policySign(bundle: string, options: PolicySignOptions, ter
   const read = readBundle(packed, { verification: verificationBy(key.value) });
   if (!read.ok) return refused(read.error);
   const output = options.output ?? bundle;
-  await writeFile(`${output}.signed`, packed, { flag: 'wx' });
-  await rename(`${output}.signed`, output);
+  await writeWhole(output, packed);
   const facts = { output, algorithm: key.value.algorithm, files: read.value.files.size - 1, bytes: packed.length };
   if (json) terminal.out(JSON.stringify(facts));
   else terminal.out(`${inert(output)}: ${facts.files} files signed, ${facts.algorithm}`);

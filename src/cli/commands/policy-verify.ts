@@ -10,7 +10,10 @@ import type { PolicyVerifyOptions } from '../define-policy-bundle.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** `sallyport policy verify`: exactly what a sidecar with this key would say; exit 1 where it would refuse. */
+/**
+ * `sallyport policy verify`: is the bundle, or delta, one that this key has signed, whatever key it names? Exit 1 if not. A sidecar is stricter where it has
+ * several keys (the one that the bundle names counts) and about the mode of a file that holds a secret.
+ */
 export async function policyVerify(
   bundle: string,
   options: PolicyVerifyOptions,

@@ -16,12 +16,20 @@ import type { Signer } from './verify-signature.ts';
 /** Files whose names and sizes are in bounds and whose signature, if one is asked for, was verified. Their content was not looked at. */
 export type VerifiedFiles = { readonly files: Files; readonly signer: Signer | undefined };
 
+/**
+ * Policies and data shrink to a fifth or a twentieth. What shrinks to less than a two-hundredth is padding, and reading megabytes of it would hold up the
+ * requests of others for a few kilobytes sent.
+ */
+const MOST_EXPANSION = 200;
+/** Bytes that may come out of any archive. */
+const SURELY_UNPACKED = 16_777_216;
+
 /** Unpacks a `.tar.gz` and verifies what is in it. */
 export function unpack(archive: Uint8Array, options: ReadOptions): Result<VerifiedFiles, BundleFault> {
   const limits = limitsOf(options);
   if (archive.length > limits.archiveBytes)
     return refuse('too_large', `the archive has more than ${limits.archiveBytes} bytes; put less into the bundle`);
-  const tar = gunzip(archive, limits.totalBytes);
+  const tar = gunzip(archive, Math.min(limits.totalBytes, Math.max(SURELY_UNPACKED, archive.length * MOST_EXPANSION)));
   if (!tar.ok) return tar;
   const files = readTar(tar.value, limits);
   return files.ok ? verified(files.value, options) : files;

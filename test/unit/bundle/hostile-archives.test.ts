@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
+import { readBundle } from '../../../src/core/bundle/bundle.ts';
 import { readUpdate } from '../../../src/core/bundle/delta.ts';
 import { isSignedBy } from '../../../src/core/bundle/jws.ts';
 import { DEFAULT_BUNDLE_LIMITS } from '../../../src/core/bundle/limits.ts';
 import { readManifest } from '../../../src/core/bundle/manifest.ts';
 import { SIGNATURE_ALGORITHMS } from '../../../src/core/bundle/signature-algorithm.ts';
 import { signBundle } from '../../../src/core/bundle/sign-bundle.ts';
+import { packBundle } from '../../../src/core/bundle/write-bundle.ts';
 import { createBundleKeys } from '../../support/bundle-keys.ts';
 import { paxRecord, rawTar } from '../../support/tar.ts';
 
@@ -99,4 +101,17 @@ test('a manifest cannot bring a sequence in through __proto__', () => {
     const manifest = readManifest(text);
     assert.deepEqual(manifest.ok && manifest.value.sallyport, {});
   }
+});
+
+/** A bundle that is nearly all spaces. */
+function padded(spaces: number): Uint8Array {
+  return packBundle(new Map([['data.json', new TextEncoder().encode(`{}${' '.repeat(spaces)}`)]]));
+}
+
+test('an archive that grows more than two-hundredfold is refused beyond 16 MiB, however well it is formed', () => {
+  const small = readBundle(padded(8 * 1_048_576));
+  assert.equal(small.ok, true);
+  const large = readBundle(padded(24 * 1_048_576));
+  assert.ok(!large.ok);
+  assert.equal(large.error.code, 'too_large');
 });

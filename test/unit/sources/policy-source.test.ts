@@ -104,7 +104,7 @@ test('a folder of Rego is compiled, with its data and manifest; other files and 
     'policies/values.json': '{}',
   });
   await source.start();
-  assert.deepEqual(compiled, [['.manifest', 'lib/data.yaml', 'lib/more.rego', 'policy.rego']]);
+  assert.deepEqual(compiled, [['.manifest', 'data.json', 'lib/more.rego', 'policy.rego']]);
   assert.deepEqual([source.current?.plan, source.current?.data], [{ plan: 1 }, { compiled: true }]);
   assert.deepEqual(source.current?.bundles, { policies: { revision: 'r2' } });
 });
@@ -146,7 +146,7 @@ test('Kubernetes: a ConfigMap is read through its links once, and followed when 
   await symlink('..1', join(folder, 'policies/..data'));
   await symlink('..data/policy.rego', join(folder, 'policies/policy.rego'));
   await source.start();
-  assert.deepEqual(compiled, [['policy.rego']]);
+  assert.deepEqual(compiled, [['data.json', 'policy.rego']]);
   const change = next();
   await writeFiles(folder, { 'policies/..2/policy.rego': 'package b' });
   await symlink('..2', join(folder, 'policies/..tmp'));
