@@ -62,7 +62,7 @@ export type BundleServerDeps<T> = {
   readonly timer: Timer;
   readonly onChange: (value: T) => void;
   readonly onProblem: (problems: Problems | undefined) => void;
-  /** Something that changes nothing now: the last good copy cannot be kept or read. */
+  /** Something that changes nothing now: the last good copy cannot be kept or used. */
   readonly onWarning: (warning: string) => void;
   readonly onState?: ((state: BundleState) => void) | undefined;
 };
@@ -112,6 +112,8 @@ class Poller<T> implements BundleServerSource<T> {
   /** The server said that it can hold requests. */
   #longPolling = false;
   #failures = 0;
+  /** Why it is not known what was in force last time: a problem until a bundle is in force, as an older one cannot be told from a newer. */
+  #unknownPast: string | undefined;
   #stopped = false;
   #waiting: { readonly cancel: () => void; readonly end: () => void } | undefined;
   #asking: Promise<void> | undefined;
@@ -271,6 +273,7 @@ class Poller<T> implements BundleServerSource<T> {
     if (!activated.ok) return activated.error;
     if (this.#stopped) return undefined;
     this.#active = judged;
+    this.#unknownPast = undefined;
     this.#descriptors = read.value;
     this.#current = activated.value;
     this.#tell({ activeRevision: judged.bundle.revision, lastSuccessfulActivationMs: clock.wallMs() });
@@ -281,8 +284,10 @@ class Poller<T> implements BundleServerSource<T> {
   async #loadCopy(): Promise<void> {
     const loaded = await this.#deps.store?.load();
     if (loaded === undefined) return;
-    if (!loaded.ok) this.#deps.onWarning(loaded.error);
-    else if (loaded.value !== undefined) {
+    if (!loaded.ok) {
+      this.#unknownPast = `an older bundle would not be known for one: ${loaded.error}`;
+      this.#report([], undefined);
+    } else if (loaded.value !== undefined) {
       const { problem, ...copy } = loaded.value;
       this.#copy = copy;
       this.#etag = copy.etag;
@@ -337,10 +342,15 @@ class Poller<T> implements BundleServerSource<T> {
     // As OPA: after any failure all of the bundle is asked for.
     this.#etag = undefined;
     this.#failures += 1;
-    this.#tell({ problem: { message: problems[0] ?? '', errors: problems, httpCode } });
-    this.#fail(problems);
+    this.#report(problems, httpCode);
     const pause = backOffMs(this.#failures, FIRST_RETRY_MS, this.#pace.maxDelayMs, this.#deps.random);
     return Math.max(pause, retryAfterMs ?? 0);
+  }
+
+  #report(problems: Problems, httpCode: number | undefined): void {
+    const errors = this.#unknownPast === undefined ? problems : [...problems, this.#unknownPast];
+    this.#tell({ problem: { message: errors[0] ?? '', errors, httpCode } });
+    this.#fail(errors);
   }
 
   #fail(problems: Problems): void {

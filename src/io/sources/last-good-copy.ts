@@ -29,7 +29,7 @@ export interface LastGoodStore {
    * all the same.
    */
   load(): Promise<Result<(LastGood & { readonly problem: string | undefined }) | undefined, string>>;
-  /** Replaces what was kept, whole or not at all. */
+  /** Replaces what was kept for this URL, whole or not at all. A folder that keeps the bundle of another URL is left as it is: an error. */
   save(copy: LastGood): Promise<Result<undefined, string>>;
 }
 
@@ -62,8 +62,11 @@ async function load(folder: string, owner: string): ReturnType<LastGoodStore['lo
   const file = await readBounded(join(folder, STATE), MAX_STATE);
   if (!file.ok) return file;
   const state = schema.safeParse(parseJson(file.value.bytes));
-  if (!state.success) return err(`${join(folder, STATE)}: cannot be understood; what was kept is not used`);
-  if (state.data.url !== owner) return err(`${folder}: keeps the bundle of another URL; one folder serves one bundle`);
+  if (!state.success)
+    return err(
+      `${join(folder, STATE)}: cannot be understood; the copy and the sequence that was in force are unknown. Restore the file if you can: the next bundle replaces it`,
+    );
+  if (state.data.url !== owner) return err(ofAnother(folder));
   const { etag, newest } = state.data;
   const archives: Uint8Array[] = [];
   for (const name of state.data.archives) {
@@ -86,8 +89,9 @@ async function load(folder: string, owner: string): ReturnType<LastGoodStore['lo
 async function save(folder: string, owner: string, copy: LastGood): Promise<Result<undefined, string>> {
   const fit = await fitFolder(folder);
   if (!fit.ok) return fit;
-  const names = copy.archives.map(sha256);
   const present = await readdir(folder);
+  if (present.includes(STATE) && (await isOfAnother(folder, owner))) return err(ofAnother(folder));
+  const names = copy.archives.map(sha256);
   for (const [index, name] of names.entries()) {
     const bytes = copy.archives[index];
     // oxlint-disable-next-line no-await-in-loop -- few files, and the state may name only those that are there
@@ -101,6 +105,17 @@ async function save(folder: string, owner: string, copy: LastGood): Promise<Resu
   const old = present.filter((name) => OURS.test(name) && !kept.has(name));
   await Promise.all(old.map((name) => rm(join(folder, name), { force: true })));
   return ok(undefined);
+}
+
+/** Whether the state there names another URL. One that cannot be understood has no owner that could lose by being replaced. */
+async function isOfAnother(folder: string, owner: string): Promise<boolean> {
+  const file = await readBounded(join(folder, STATE), MAX_STATE);
+  const state = file.ok ? schema.safeParse(parseJson(file.value.bytes)) : undefined;
+  return state?.success === true && state.data.url !== owner;
+}
+
+function ofAnother(folder: string): string {
+  return `${folder}: keeps the bundle of another URL, and is left as it is; give each bundle a folder of its own, or empty this one if the URL was changed (its sequence is then forgotten)`;
 }
 
 /** Makes the folder where it is not there. One that others can write to could give us a bundle, or a sequence, of theirs. */

@@ -454,19 +454,32 @@ describe('the last good copy', () => {
     assert.equal(at.server.asks[0]?.etag, undefined);
   });
 
-  test('that cannot be kept or read is a warning: the policy is in force', async () => {
+  test('of which nothing can be known is a problem, beside those of the server, until a bundle is in force', async () => {
+    const at = world({ store: { ...memoryStore(), load: () => Promise.resolve(err('/keep: no')) } });
+    at.server.answer(failed('connection refused'));
+    await at.source.start();
+    const unknown = 'an older bundle would not be known for one: /keep: no';
+    assert.deepEqual(at.source.problem, ['connection refused', unknown]);
+    assert.deepEqual(at.source.state.problem?.errors, ['connection refused', unknown]);
+    await at.next(archiveAnswer(Buffer.from('x')), 250);
+    assert.equal(at.source.problem.at(-1), unknown);
+    await at.next(archiveAnswer(snapshot, '"3"'), 500);
+    assert.deepEqual([at.source.current, at.source.problem, at.source.state.problem], [{ a: 1 }, undefined, undefined]);
+    await at.next(failed('connection refused'), 60_000);
+    assert.deepEqual(at.source.problem, ['connection refused']);
+    assert.deepEqual(at.problems[0], [unknown]);
+  });
+
+  test('that cannot be kept is a warning: the policy is in force', async () => {
     const store: LastGoodStore = {
-      load: () => Promise.resolve(err('/keep: no')),
+      load: () => Promise.resolve(ok(undefined)),
       save: () => Promise.resolve(err('/keep: disk full')),
     };
     const at = world({ store });
     at.server.answer(archiveAnswer(snapshot, '"3"'));
     await at.source.start();
     assert.deepEqual([at.source.current, at.source.problem], [{ a: 1 }, undefined]);
-    assert.deepEqual(at.warnings, [
-      '/keep: no',
-      'the policy in force could not be kept for a restart: /keep: disk full',
-    ]);
+    assert.deepEqual(at.warnings, ['the policy in force could not be kept for a restart: /keep: disk full']);
   });
 });
 

@@ -3,6 +3,8 @@ import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
+import fc from 'fast-check';
+
 import { createLastGoodStore, type LastGood } from '../../../src/io/sources/last-good-copy.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -84,20 +86,61 @@ test('a file that was damaged is written anew when the same bundle comes again',
   assert.deepEqual([loaded.value?.problem, loaded.value?.archives.length], [undefined, 1]);
 });
 
-test('a state that cannot be understood, or is of another URL, is told and not used', async (context) => {
+test('a state that cannot be understood is told and not used; the next bundle replaces it', async (context) => {
   const folder = await place(context);
-  await createLastGoodStore(folder, URL).save(COPY);
-  const other = await createLastGoodStore(folder, 'https://b.test/other').load();
-  assert.deepEqual(other, {
-    ok: false,
-    error: `${folder}: keeps the bundle of another URL; one folder serves one bundle`,
-  });
+  const store = createLastGoodStore(folder, URL);
+  await store.save(COPY);
   for (const text of ['', '{', '[]', '{"version":2}', '{"version":1,"url":"x","archives":["../../etc/passwd"]}']) {
     await writeFile(join(folder, 'state.json'), text);
-    const loaded = await createLastGoodStore(folder, URL).load();
+    const loaded = await store.load();
     assert.ok(!loaded.ok);
-    assert.match(loaded.error, /state\.json: cannot be understood/);
+    assert.match(loaded.error, /state\.json: cannot be understood; .* the sequence that was in force are unknown/);
+    assert.equal((await store.save(COPY)).ok, true);
+    const again = await store.load();
+    assert.deepEqual(again.ok && again.value?.newest, COPY.newest);
   }
+});
+
+test('a folder of another URL is neither used nor changed, and what to do is said', async (context) => {
+  const folder = await place(context);
+  const mine = createLastGoodStore(folder, URL);
+  await mine.save(COPY);
+  const names = (await readdir(folder)).toSorted();
+  const other = createLastGoodStore(folder, 'https://b.test/other');
+  const refused = {
+    ok: false,
+    error: `${folder}: keeps the bundle of another URL, and is left as it is; give each bundle a folder of its own, or empty this one if the URL was changed (its sequence is then forgotten)`,
+  };
+  const theirs = { etag: undefined, newest: { sequence: 1, content: 'sha256:y' }, archives: [Buffer.from('theirs')] };
+  assert.deepEqual([await other.load(), await other.save(theirs)], [refused, refused]);
+  assert.deepEqual((await readdir(folder)).toSorted(), names);
+  const loaded = await mine.load();
+  assert.ok(loaded.ok && loaded.value !== undefined);
+  assert.deepEqual([loaded.value.newest, loaded.value.archives.length], [COPY.newest, 2]);
+});
+
+test('property: of stores with one folder, the first to save keeps it, whatever the others do after it', async (context) => {
+  const root = await tempFolder(context);
+  const steps = fc.array(fc.record({ who: fc.nat(2), sequence: fc.nat(9) }), { minLength: 1, maxLength: 6 });
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(steps, async (script) => {
+      run += 1;
+      const folder = join(root, String(run));
+      const stores = [0, 1, 2].map((who) => createLastGoodStore(folder, `https://b.test/${who}`));
+      const owner = script[0]?.who;
+      let newest: number | undefined;
+      for (const { who, sequence } of script) {
+        const copy = { etag: undefined, newest: { sequence, content: 'x' }, archives: [] };
+        // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
+        assert.equal((await stores[who]?.save(copy))?.ok, who === owner);
+        if (who === owner) newest = sequence;
+      }
+      const loaded = await stores[owner ?? 0]?.load();
+      assert.equal(loaded?.ok === true ? loaded.value?.newest?.sequence : undefined, newest);
+    }),
+    { numRuns: 25 },
+  );
 });
 
 test('a folder that others can write to is neither read nor written', async (context) => {
