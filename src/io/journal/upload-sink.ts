@@ -171,6 +171,7 @@ export class UploadSink implements JournalSink {
     this.#upload = undefined;
     this.#standIns = undefined;
     this.#failures = 0;
+    this.#size.grow();
     if (this.#failure !== undefined) this.#deps.log.info({ sink: this.name }, 'decision records are uploaded again');
     this.#failure = undefined;
     for (const { chunk, length } of this.#lines.splice(0, count)) {
@@ -188,8 +189,9 @@ export class UploadSink implements JournalSink {
       this.#replaceFirst();
       return;
     }
+    const isNews = this.#size.maxBytes === this.#pace.maxBytes;
     this.#size.lower(body.length);
-    this.#deps.log.info({ sink: this.name, bytes: this.#size.maxBytes }, 'the receiver takes smaller uploads only');
+    if (isNews) this.#deps.log.info({ sink: this.name, bytes: body.length }, 'the receiver takes smaller uploads only');
     this.#encode(Math.max(1, Math.floor(count / 2)));
   }
 

@@ -21,16 +21,22 @@ const AIM = 0.9;
 /** What a kilobyte of records comes to before anything was measured. Ours compress to a tenth in company. */
 const FIRST_RATIO = 0.2;
 
+/** After an upload that was taken the bound grows by this part of it. */
+const GROWTH_PART = 10;
+
 /** Guesses how many lines fit into an upload, from how well those before them could be compressed (OPA's adaptive limit serves the same). */
 export class UploadSize {
+  readonly #most: number;
   #maxBytes: number;
   #ratio = FIRST_RATIO;
 
-  /** `maxBytes`: of the compressed upload. */
+  /** `maxBytes`: of the compressed upload, ever. */
   constructor(maxBytes: number) {
+    this.#most = maxBytes;
     this.#maxBytes = maxBytes;
   }
 
+  /** The bound as it stands: at most what was configured. */
   get maxBytes(): number {
     return this.#maxBytes;
   }
@@ -59,8 +65,13 @@ export class UploadSize {
     return Math.max(1, Math.min(count - 1, Math.floor((count * this.#maxBytes * AIM) / uploadBytes)));
   }
 
-  /** The receiver takes no upload of that size: half of it at most from now on. */
+  /** The receiver takes no upload of that size: half of it at most, until some were taken. */
   lower(uploadBytes: number): void {
     this.#maxBytes = Math.max(1, Math.min(this.#maxBytes, Math.floor(uploadBytes / 2)));
+  }
+
+  /** An upload was taken: the next may be a tenth larger, since what a receiver takes can change. */
+  grow(): void {
+    this.#maxBytes = Math.min(this.#most, this.#maxBytes + Math.ceil(this.#maxBytes / GROWTH_PART));
   }
 }

@@ -210,6 +210,25 @@ describe('size', () => {
     assert.deepEqual(at.receiver.taken, lines);
   });
 
+  test('413: uploads grow again once larger ones are taken, and the log says it once on the way down', async () => {
+    const at = await world({ maxBytes: 16_384 });
+    const make = createLineMaker();
+    const lines = Array.from({ length: 1_500 }, () => put(at.journal, make()));
+    at.clock.advance(5);
+    let refusals = 3;
+    while (at.journal.depth().records > 0) {
+      at.clock.advance(3_000);
+      await until('an upload or the end', () => at.receiver.isAsked || at.journal.depth().records === 0);
+      if (at.receiver.isAsked) at.receiver.answer((refusals -= 1) >= 0 ? { kind: 'too_large' } : TAKEN);
+      await new Promise(setImmediate);
+    }
+    assert.deepEqual(at.receiver.taken, lines);
+    const sizes = at.receiver.posts.map((post) => post.bytes);
+    assert.ok(Math.max(...sizes.slice(-8, -1)) > 2 * (sizes[3] ?? 0), String(sizes));
+    assert.ok(Math.max(...sizes) <= 16_384);
+    assert.equal(at.said.filter((said) => said.startsWith('the receiver takes smaller uploads only')).length, 1);
+  });
+
   test('promise 3: a record that is too large is shortened, then replaced by a notice that names it; the chain holds', async () => {
     const at = await world();
     const recorder = createRecorder({ labels: { id: 'i' } });

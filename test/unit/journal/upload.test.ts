@@ -58,3 +58,31 @@ test('what compresses well fills more lines into the next upload, what does not 
   size.lower(50_000);
   assert.equal(size.maxBytes, 25_000);
 });
+
+test('after 413 the bound grows by a tenth with each upload that is taken, to what was configured and no further', () => {
+  const size = new UploadSize(100_000);
+  size.grow();
+  assert.equal(size.maxBytes, 100_000);
+  size.lower(100_000);
+  const bounds = Array.from({ length: 9 }, () => {
+    size.grow();
+    return size.maxBytes;
+  });
+  assert.deepEqual(bounds, [55_000, 60_500, 66_550, 73_205, 80_526, 88_579, 97_437, 100_000, 100_000]);
+});
+
+test('property: however uploads are answered, the bound stays between one byte and what was configured, and comes back to it', () => {
+  const answers = fc.array(fc.oneof(fc.constant(undefined), fc.nat(200_000)), { maxLength: 40 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 100_000 }), answers, (maxBytes, script) => {
+      const size = new UploadSize(maxBytes);
+      for (const refused of script) {
+        if (refused === undefined) size.grow();
+        else size.lower(refused);
+        assert.ok(size.maxBytes >= 1 && size.maxBytes <= maxBytes);
+      }
+      for (let taken = 0; taken < 150; taken += 1) size.grow();
+      assert.equal(size.maxBytes, maxBytes);
+    }),
+  );
+});
