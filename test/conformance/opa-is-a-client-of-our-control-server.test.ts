@@ -116,8 +116,12 @@ test(
       assert.ok(Object.hasOwn(event, member), member);
     }
     assert.deepEqual(event['bundles'], { agents: { revision: 'r1' } });
+    // OPA reports as soon as the revision is active, and again when its plugin says so.
     const status = await until('a status with the revision', () => {
-      return server.statuses.find(({ bundles }) => JSON.stringify(bundles ?? {}).includes('"active_revision":"r1"'));
+      return server.statuses.find(({ bundles, plugins }) => {
+        const told = JSON.stringify([bundles, plugins]);
+        return told.includes('"active_revision":"r1"') && told.includes('"bundle":{"state":"OK"');
+      });
     });
     const { agents } = status['bundles'] as Record<string, Record<string, unknown>>;
     for (const member of [
