@@ -15,6 +15,7 @@ import {
   sequence,
 } from '../../../../src/core/policy/builtins/der.ts';
 import * as der from '../../../support/der.ts';
+import { within } from '../../../support/within.ts';
 
 function reader(hex: string): DerReader {
   return new DerReader(Uint8Array.fromHex(hex.replaceAll(' ', '')));
@@ -191,12 +192,13 @@ describe('X.690 8.19: object identifiers', () => {
     );
   });
 
-  test('an identifier of one number of a hundred thousand bytes takes no long time', { timeout: 5_000 }, () => {
-    const bytes = new Uint8Array(100_000).fill(0xff);
-    bytes[bytes.length - 1] = 0x7f;
-    assert.ok(oidText(bytes).startsWith('2.'));
-    refused(() => oidOf(bytes));
-  });
+  test('an identifier of one number of a hundred thousand bytes takes no long time', () =>
+    within(5_000, () => {
+      const bytes = new Uint8Array(100_000).fill(0xff);
+      bytes[bytes.length - 1] = 0x7f;
+      assert.ok(oidText(bytes).startsWith('2.'));
+      refused(() => oidOf(bytes));
+    }));
 });
 
 test('what is written anew is DER', () => {

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 
 import { ipText, readIp } from '../../../../src/core/policy/builtins/ip-text.ts';
+import { within } from '../../../support/within.ts';
 
 function hex(text: string): string | undefined {
   const bytes = readIp(text);
@@ -58,16 +59,17 @@ describe('readIp: addresses as Go\u2019s netip reads them', () => {
   ];
   for (const text of bad) test(`no address: ${text}`, () => assert.equal(readIp(text), undefined));
 
-  test('long texts take no long time', { timeout: 5_000 }, () => {
-    for (const text of [
-      ':'.repeat(500_000),
-      '1:'.repeat(250_000),
-      '1.'.repeat(250_000),
-      `::${'1:'.repeat(250_000)}`,
-      '9'.repeat(500_000),
-    ])
-      assert.equal(readIp(text), undefined);
-  });
+  test('long texts take no long time', () =>
+    within(5_000, () => {
+      for (const text of [
+        ':'.repeat(500_000),
+        '1:'.repeat(250_000),
+        '1.'.repeat(250_000),
+        `::${'1:'.repeat(250_000)}`,
+        '9'.repeat(500_000),
+      ])
+        assert.equal(readIp(text), undefined);
+    }));
 
   test('any text that node takes for an address without a zone is one, and no other', () => {
     const unit = fc.constantFrom('0', '1', 'f', '25', '.', ':', '::', 'ffff', '%', '00', 'g');
