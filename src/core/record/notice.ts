@@ -6,7 +6,7 @@ import { readSeal, sealLine, type SealedLine } from './chain.ts';
  * - `joined`: the file already held another chain when this process, or this file's turn, began.
  * - `torn`: the line (or lines) before this one was cut short, by a crash or a failing disk; nothing vouches for it.
  * - `shortened`: the record before this one was too large for this sink and stands without what `erased` names, under a hash of its own.
- * - `withheld`: the record of that decision stood here and was too large for this sink, `bytes` long; other sinks may have it.
+ * - `withheld`: the record of that decision stood here and was too large for this sink, or refused by it, `bytes` long; other sinks may have it.
  */
 export type Notice =
   | { readonly kind: 'lost'; readonly records: number }

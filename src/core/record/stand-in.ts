@@ -1,7 +1,7 @@
 import { prevOf, sealLine, hashOf } from './chain.ts';
 import { noticeLine } from './notice.ts';
 
-/** What may stand for a record that is too large for a sink: lines that together take its place in the chain. */
+/** What may stand for a record that is too large for a sink, or refused by it: lines that together take its place in the chain. */
 export type StandIn = { readonly kind: 'shortened' | 'withheld'; readonly lines: readonly string[] };
 
 /** What OPA leaves out of an event that is too large ("Decision Logs"); it only serves replay. */

@@ -2,12 +2,12 @@ import { createControlClient } from './client.ts';
 import { retryAfterMs } from './retry-after.ts';
 import type { ControlDeps, ControlSettings } from './settings.ts';
 
-/** What one upload came to. `too_large`: the receiver takes no request of that size (413). */
+/** What one upload came to. `too_large`: the receiver takes no request of that size (413). `refused`: it finds fault with what is in it (400, 422). */
 export type UploadOutcome =
   | { readonly kind: 'taken' }
   | { readonly kind: 'too_large' }
   | {
-      readonly kind: 'failed';
+      readonly kind: 'refused' | 'failed';
       readonly code: string;
       readonly detail: string;
       readonly retryAfterMs: number | undefined;
@@ -22,6 +22,9 @@ export interface LogReceiver {
 
 /** What a receiver may say; nobody reads it. */
 const MAX_ANSWER = 65_536;
+
+/** RFC 9110, sections 15.5.1 and 15.5.21: the same request would be answered so again. Other 4xx are about us, the address or the moment. */
+const ABOUT_CONTENT: ReadonlySet<number> = new Set([400, 422]);
 
 /** Creates the client of a receiver. */
 export function createLogReceiver(
@@ -42,7 +45,7 @@ export function createLogReceiver(
       if (status === 413) return { kind: 'too_large' };
       const detail = `answered ${status}`;
       return {
-        kind: 'failed',
+        kind: ABOUT_CONTENT.has(status) ? 'refused' : 'failed',
         code: `HTTP_${status}`,
         detail,
         retryAfterMs: retryAfterMs(fields['retry-after'], deps.wallMs()),

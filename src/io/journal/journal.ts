@@ -36,6 +36,8 @@ export type JournalDepth = {
   /** Since start: requests that got no room, and records that are in no sink. */
   readonly refused: number;
   readonly lost: number;
+  /** Since start: records that a receiver has a notice in place of; other sinks may have them. */
+  readonly withheld: number;
   readonly sinks: readonly SinkState[];
 };
 
@@ -185,6 +187,7 @@ class QueuedJournal implements Journal {
       waiting: this.#waiters.count,
       refused: this.#refused,
       lost: this.#lost,
+      withheld: this.#sinks.reduce((count, sink) => count + sink.withheld, 0),
       sinks: this.#sinks.map((sink) => sink.state),
     };
   }

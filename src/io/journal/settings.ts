@@ -27,12 +27,15 @@ export type ReceiverSink = {
   readonly maxDelay: number;
 };
 
-/** What one upload came to. `too_large`: the receiver takes no request of that size. */
+/**
+ * What one upload came to. `too_large`: the receiver takes no request of that size. `refused`: it does not like what is in it, and would not tomorrow.
+ * `failed`: anything else.
+ */
 export type UploadOutcome =
   | { readonly kind: 'taken' }
   | { readonly kind: 'too_large' }
   | {
-      readonly kind: 'failed';
+      readonly kind: 'refused' | 'failed';
       readonly code: string;
       readonly detail: string;
       /** What the receiver asked for, milliseconds. */

@@ -14,6 +14,8 @@ export type Chunk = {
 export interface JournalSink {
   readonly name: string;
   readonly state: SinkState;
+  /** Records since start in whose place it has a notice. */
+  readonly withheld: number;
   /** Begins. Gives how what is already there ends, or the error. */
   start(done: (error: DeviceError | undefined, tail: Tail | undefined) => void): void;
   push(chunk: Chunk): void;
@@ -53,6 +55,7 @@ type Batch = {
  */
 export class Sink implements JournalSink {
   readonly name: string;
+  readonly withheld = 0;
   readonly #open: OpenDevice;
   readonly #deps: SinkDeps;
   #state: 'closed' | 'idle' | 'busy' | 'failing' = 'closed';

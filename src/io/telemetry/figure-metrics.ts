@@ -22,6 +22,11 @@ const GAUGES: readonly Row[] = [
 const COUNTERS: readonly Row[] = [
   ['journal_refused_total', 'Requests that got no room in the journal.', ({ journal }) => journal.refused],
   ['journal_lost_total', 'Decision records that are in no sink.', ({ journal }) => journal.lost],
+  [
+    'journal_withheld_total',
+    'Decision records that a receiver has a notice in place of.',
+    ({ journal }) => journal.withheld,
+  ],
 ];
 
 /** Registers the figures; each is asked for when it is scraped, and left out while it is not known. */

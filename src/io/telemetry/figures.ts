@@ -12,6 +12,7 @@ export type Figures = {
     /** Since start. */
     readonly refused: number;
     readonly lost: number;
+    readonly withheld: number;
     readonly sinks: readonly { readonly name: string; readonly ok: boolean }[];
   };
 };

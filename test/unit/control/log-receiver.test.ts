@@ -31,6 +31,17 @@ test('OPA decision log service: POST of a JSON array, gzip', async (context) => 
   assert.deepEqual([one?.method, authorization, type, coding], ['POST', 'Bearer abc', 'application/json', 'gzip']);
 });
 
+test('400 and 422 say that it is refused for what is in it; other codes do not', async (context) => {
+  const { server, receiver } = await world(context);
+  for (const status of [400, 422, 401, 403, 404, 408, 409, 500, 503]) {
+    server.faults.set('/logs', { kind: 'status', status });
+    // oxlint-disable-next-line no-await-in-loop -- one upload at a time is the protocol
+    const outcome = await receiver.upload(gzipSync('[]'));
+    const kind = status === 400 || status === 422 ? 'refused' : 'failed';
+    assert.deepEqual(outcome, { kind, code: `HTTP_${status}`, detail: `answered ${status}`, retryAfterMs: undefined });
+  }
+});
+
 test('413 says that it is too large; other answers are failures with their Retry-After', async (context) => {
   const { server, receiver } = await world(context);
   const body = gzipSync('[]');

@@ -3,55 +3,14 @@ import { describe, test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { createJournal, type Journal } from '../../../src/io/journal/journal.ts';
-import { DEFAULT_JOURNAL, type JournalSettings } from '../../../src/io/journal/settings.ts';
 import { createRecorder } from '../../../src/core/record/recorder.ts';
-import { createDrivenClock } from '../../support/driven-clock.ts';
 import { createLineMaker, verifyTexts } from '../../support/journal-lines.ts';
 import { sampleFacts } from '../../support/record-facts.ts';
-import { createScriptedReceiver } from '../../support/scripted-receiver.ts';
 import { until } from '../../support/until.ts';
-
-const TAKEN = { kind: 'taken' } as const;
-const DOWN = { kind: 'failed', code: 'HTTP_503', detail: 'answered 503', retryAfterMs: undefined } as const;
-const URL = 'https://logs.test/logs?key=secret';
-
-async function world(target: Readonly<Record<string, number>> = {}, settings: Partial<JournalSettings> = {}) {
-  const receiver = createScriptedReceiver();
-  const clock = createDrivenClock();
-  const said: string[] = [];
-  const log = (fields: Readonly<Record<string, unknown>>, message: string): void =>
-    void said.push(`${message} ${JSON.stringify(fields)}`);
-  const sink = { kind: 'http', url: URL, maxBytes: 262_144, minDelay: 1_000, maxDelay: 3_000, ...target } as const;
-  const journal = createJournal(
-    { ...DEFAULT_JOURNAL, sinks: [sink], ...settings },
-    {
-      clock,
-      timer: clock.timer,
-      log: { info: log, error: log },
-      random: (length) => new Uint8Array(length),
-      receiver: () => receiver,
-    },
-  );
-  await journal.start();
-  return { receiver, clock, said, journal };
-}
-
-type World = Awaited<ReturnType<typeof world>>;
-
-/** Writes a line into room taken before; gives it. */
-function put(journal: Journal, line: string): string {
-  assert.ok(journal.reserve());
-  journal.write(line);
-  return line;
-}
-
-async function asked(at: World): Promise<void> {
-  await until('an upload', () => at.receiver.isAsked);
-}
+import { asked, DOWN, put, TAKEN, uploadWorld, type UploadWorld } from '../../support/upload-world.ts';
 
 /** Takes every upload until the queue is empty. */
-async function takeAll(at: World): Promise<void> {
+async function takeAll(at: UploadWorld): Promise<void> {
   while (at.journal.depth().records > 0) {
     at.clock.advance(3_000);
     await until('an upload or the end', () => at.receiver.isAsked || at.journal.depth().records === 0);
@@ -62,7 +21,7 @@ async function takeAll(at: World): Promise<void> {
 
 describe('when records are posted', () => {
   test('after the pause, together, in order, byte for byte as they are in a file', async () => {
-    const at = await world();
+    const at = await uploadWorld();
     const make = createLineMaker();
     const lines = [put(at.journal, make()), put(at.journal, make())];
     at.clock.advance(5);
@@ -81,12 +40,12 @@ describe('when records are posted', () => {
   });
 
   test('at once where an upload is full, and where a quarter of the queue waits', async () => {
-    const full = await world({ maxBytes: 16_384 });
+    const full = await uploadWorld({ maxBytes: 16_384 });
     const make = createLineMaker();
     for (let count = 0; count < 300; count += 1) put(full.journal, make());
     full.clock.advance(5);
     await asked(full);
-    const quarter = await world({}, { queueRecords: 40 });
+    const quarter = await uploadWorld({}, { queueRecords: 40 });
     for (let count = 0; count < 10; count += 1) put(quarter.journal, make());
     quarter.clock.advance(5);
     await asked(quarter);
@@ -94,7 +53,7 @@ describe('when records are posted', () => {
   });
 
   test('a record keeps its room until it was taken: a receiver that is down slows, then refuses', async () => {
-    const at = await world({}, { queueRecords: 4, waitMs: 1_000 });
+    const at = await uploadWorld({}, { queueRecords: 4, waitMs: 1_000 });
     const make = createLineMaker();
     for (let count = 0; count < 4; count += 1) put(at.journal, make());
     at.clock.advance(5);
@@ -114,7 +73,7 @@ describe('when records are posted', () => {
 
 describe('a receiver that fails', () => {
   test('gets the same upload again, later each time, until it takes it; health and log say so once', async () => {
-    const at = await world();
+    const at = await uploadWorld();
     const line = put(at.journal, createLineMaker()());
     at.clock.advance(5);
     at.clock.advance(1_000);
@@ -140,7 +99,7 @@ describe('a receiver that fails', () => {
   });
 
   test('Retry-After is the least pause', async () => {
-    const at = await world();
+    const at = await uploadWorld();
     put(at.journal, createLineMaker()());
     at.clock.advance(5);
     at.clock.advance(1_000);
@@ -154,7 +113,7 @@ describe('a receiver that fails', () => {
   });
 
   test('stop: what is queued goes out at once; what is not taken within the grace is counted', async () => {
-    const at = await world();
+    const at = await uploadWorld();
     const make = createLineMaker();
     put(at.journal, make());
     const stopped = at.journal.stop(10_000);
@@ -163,7 +122,7 @@ describe('a receiver that fails', () => {
     assert.equal(await stopped, 0);
     assert.ok(at.receiver.isStopped);
 
-    const down = await world();
+    const down = await uploadWorld();
     put(down.journal, make());
     const lost = down.journal.stop(2_000);
     await asked(down);
@@ -178,7 +137,7 @@ describe('a receiver that fails', () => {
 
 describe('size', () => {
   test('no upload is larger than the bound, and most are nearly full', async () => {
-    const at = await world({ maxBytes: 16_384 });
+    const at = await uploadWorld({ maxBytes: 16_384 });
     const make = createLineMaker();
     const lines = Array.from({ length: 1_500 }, () => put(at.journal, make()));
     at.clock.advance(5);
@@ -193,7 +152,7 @@ describe('size', () => {
   });
 
   test('413: smaller uploads from then on, nothing is lost', async () => {
-    const at = await world();
+    const at = await uploadWorld();
     const make = createLineMaker();
     const lines = Array.from({ length: 64 }, () => put(at.journal, make()));
     at.clock.advance(5);
@@ -211,7 +170,7 @@ describe('size', () => {
   });
 
   test('413: uploads grow again once larger ones are taken, and the log says it once on the way down', async () => {
-    const at = await world({ maxBytes: 16_384 });
+    const at = await uploadWorld({ maxBytes: 16_384 });
     const make = createLineMaker();
     const lines = Array.from({ length: 1_500 }, () => put(at.journal, make()));
     at.clock.advance(5);
@@ -230,7 +189,7 @@ describe('size', () => {
   });
 
   test('promise 3: a record that is too large is shortened, then replaced by a notice that names it; the chain holds', async () => {
-    const at = await world();
+    const at = await uploadWorld();
     const recorder = createRecorder({ labels: { id: 'i' } });
     const line = (): string => recorder.record(sampleFacts()) ?? '';
     const lines = [line(), line(), line()];
@@ -265,7 +224,7 @@ test('property: whatever the receiver answers, every line is taken once or more,
   const outcome = fc.constantFrom('taken', 'taken', 'failed', 'too_large');
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 60 }), fc.array(outcome, { maxLength: 12 }), async (count, script) => {
-      const at = await world({ maxBytes: 16_384 });
+      const at = await uploadWorld({ maxBytes: 16_384 });
       const make = createLineMaker();
       const lines = Array.from({ length: count }, () => put(at.journal, make()));
       at.clock.advance(5);

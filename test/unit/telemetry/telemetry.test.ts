@@ -20,6 +20,7 @@ const figures: Figures = {
     waiting: 1,
     refused: 4,
     lost: 5,
+    withheld: 6,
     sinks: [
       { name: 'stdout', ok: true },
       { name: 'file:/log', ok: false },
@@ -128,6 +129,7 @@ test('figures are read at the scrape, and left out while they are not known', as
     ['sallyport_journal_waiting_requests', [' 1']],
     ['sallyport_journal_refused_total', [' 4']],
     ['sallyport_journal_lost_total', [' 5']],
+    ['sallyport_journal_withheld_total', [' 6']],
     ['sallyport_journal_sink_up', ['{sink="stdout"} 1', '{sink="file:/log"} 0']],
   ];
   for (const [name, values] of expected) assert.deepEqual(await samples(of, name), values, name);
