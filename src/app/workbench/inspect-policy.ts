@@ -2,7 +2,7 @@ import { MANIFEST, MODULE, PLAN } from '../../core/bundle/bundle-files.ts';
 import { bundleFromFiles } from '../../core/bundle/bundle.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { HOST_BUILTINS } from '../../core/policy/builtins/table.ts';
-import { openPolicy } from './open-policy.ts';
+import { isSource, openPolicy } from './open-policy.ts';
 
 import type { Bundle } from '../../core/bundle/bundle.ts';
 import type { Result } from '../../core/kernel/result.ts';
@@ -55,8 +55,7 @@ export async function inspectPolicy(
 ): Promise<Result<PolicyFacts, readonly Diagnostic[]>> {
   const bundle = bundleFromFiles(new Map(Object.entries(order.files)));
   if (!bundle.ok) return err([{ code: bundle.error.code, message: bundle.error.detail }]);
-  const hasRego = bundle.value.rego.size > 0;
-  const inspection = hasRego
+  const inspection = isSource(order.files)
     ? await compiler.inspect({ files: order.files, regoVersion: order.regoVersion })
     : ok(NOTHING);
   if (!inspection.ok) return inspection;

@@ -1,3 +1,4 @@
+import { MODULE, PLAN } from '../../core/bundle/bundle-files.ts';
 import { bundleFromFiles } from '../../core/bundle/bundle.ts';
 import { parseExactJson } from '../../core/bundle/exact-json.ts';
 import { err, ok } from '../../core/kernel/result.ts';
@@ -23,7 +24,7 @@ export type OpenedPolicy = {
   /** The same for people, as paths. */
   readonly describeReads: (entrypoint: string) => readonly string[];
   readonly moduleBytes: number;
-  /** The Rego it was compiled from; undefined for a bundle that holds none. */
+  /** The Rego it was compiled from; undefined for a bundle that does not hold it. */
   readonly files: SourceFiles | undefined;
 };
 
@@ -37,13 +38,22 @@ export type OpenOrder = {
 
 type Compiled = { readonly wasm: Uint8Array; readonly plan: unknown; readonly data: unknown };
 
-/** Compiles Rego and loads it; a bundle that holds a module and no Rego is taken as it is. */
+/**
+ * Is this to be compiled? A module with the plan that we write beside it was made of the Rego that is there. From a bundle that `opa build -t wasm` made,
+ * the compiled rules are gone: its module is taken as delivered, as a sidecar does.
+ */
+export function isSource(files: OpenOrder['files']): boolean {
+  const hasRego = Object.keys(files).some((path) => path.endsWith('.rego'));
+  return hasRego && (!Object.hasOwn(files, MODULE) || Object.hasOwn(files, PLAN));
+}
+
+/** Compiles Rego and loads it; a module without its Rego is taken as it is. */
 export async function openPolicy(
   compiler: RegoCompiler,
   order: OpenOrder,
 ): Promise<Result<OpenedPolicy, readonly Diagnostic[]>> {
-  const hasRego = Object.keys(order.files).some((path) => path.endsWith('.rego'));
-  const compiled = hasRego ? await compile(compiler, order) : delivered(order.files);
+  const source = isSource(order.files);
+  const compiled = source ? await compile(compiler, order) : delivered(order.files);
   if (!compiled.ok) return compiled;
   const { wasm, data, plan } = compiled.value;
   const policy = loadPolicy({ wasm, data, plan, entrypoint: order.entrypoints[0] ?? '', bundles: {} }, order.host);
@@ -56,7 +66,7 @@ export async function openPolicy(
     readsOf: (entrypoint) => policyReads(plan, entrypoint).encode,
     describeReads: (entrypoint) => policyReads(plan, entrypoint).description,
     moduleBytes: wasm.length,
-    files: hasRego ? order.files : undefined,
+    files: source ? order.files : undefined,
   });
 }
 

@@ -23,6 +23,8 @@ import type { PolicySources } from '../policy/sources.ts';
 import type { Terminal } from '../terminal.ts';
 
 const DEFAULT_DECISION = 'sallyport/authz/decision';
+const NO_KEY =
+  'sallyport policy build: --algorithm, --key-id and --scope are about a signature; add --key FILE, or the bundle would not be signed';
 const LOG_ENTRYPOINTS: readonly string[] = ['system/log/mask', 'system/log/drop'];
 
 /** `sallyport policy build`: the same source gives the same bytes (but for ES and PS signatures, which are other ones each time). */
@@ -32,6 +34,7 @@ export async function policyBuild(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const json = options.json === true;
+  if (options.key === undefined && isAboutKey(options)) return printProblems([NO_KEY], json, terminal);
   const sources = await readPolicySources(paths);
   if (!sources.ok) return printProblems(sources.error, json, terminal);
   const key = options.key === undefined ? ok(undefined) : await readSigningKey({ ...options, key: options.key });
@@ -50,6 +53,11 @@ export async function policyBuild(
   } finally {
     await compiler.stop();
   }
+}
+
+/** Does the user want a signature? (The default of `--algorithm` does not say so.) */
+function isAboutKey({ algorithm, keyId, scope }: PolicyBuildOptions): boolean {
+  return keyId !== undefined || scope !== undefined || algorithm !== 'ES256';
 }
 
 async function partsOf(build: Build, sources: PolicySources, options: PolicyBuildOptions): Promise<BundleParts> {

@@ -55,9 +55,10 @@ function print(facts: PolicyFacts, signatures: readonly StatedSignature[], termi
   if (revision !== undefined) line('revision', `${revision}${sequence === undefined ? '' : `, sequence ${sequence}`}`);
   for (const signature of signatures) line('signature', shownSignature(signature));
   if (budget !== undefined) line('budget', `${count(budget)} steps`);
+  const plan = sizes.plan === 0 ? '' : `, plan ${count(sizes.plan)}`;
   line(
     'sizes',
-    `Rego ${count(sizes.rego)} (${regoFiles} files), data ${count(sizes.data)}, policy.wasm ${count(sizes.module)}, plan ${count(sizes.plan)} bytes`,
+    `Rego ${count(sizes.rego)} (${regoFiles} ${regoFiles === 1 ? 'file' : 'files'}), data ${count(sizes.data)}, policy.wasm ${count(sizes.module)}${plan} bytes`,
   );
   line('roots', facts.roots.map((root) => (root === '' ? 'all of data' : root)).join(', '));
   for (const { path, title, reads } of facts.entrypoints) {

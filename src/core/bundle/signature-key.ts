@@ -99,7 +99,7 @@ function pemKey(text: string, facts: AlgorithmFacts, purpose: Purpose): KeyObjec
     const key = purpose === 'verify' ? createPublicKey(text) : createPrivateKey(text);
     return weakness(key, facts) ?? key;
   } catch {
-    return `the ${label} cannot be read; it may be damaged`;
+    return `the ${label} cannot be read; it may be damaged, or encrypted: a key with a passphrase is not taken`;
   }
 }
 

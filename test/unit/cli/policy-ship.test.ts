@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -155,4 +155,49 @@ test('policy inspect: a bundle of a module alone, and a folder without entrypoin
   assert.match(module.out.join('\n'), /^decision {3}sallyport\/authz\/decision$/m);
   const library = await sallyport(['policy', 'inspect', path('lib')]);
   assert.match(library.out.join('\n'), /^decision {3}none: no rule is annotated/m);
+});
+
+test('policy inspect and eval: a bundle as `opa build -t wasm` makes it, whose compiled rules are gone from the Rego, is taken as a sidecar takes it', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, { 'p/p.rego': 'package p\n\nyes if input.x == 1\n', 'in.json': '{"x":1}' });
+  const archive = join(folder, 'b.tar.gz');
+  assert.equal((await sallyport(['policy', 'build', join(folder, 'p'), '-d', 'p/yes', '-o', archive])).code, 0);
+  const bundle = readBundle(await readFile(archive));
+  assert.ok(bundle.ok && bundle.value.module !== undefined);
+  const wasm = [{ entrypoint: 'p/yes', module: '/policy.wasm' }];
+  await writeFiles(folder, {
+    'opa/.manifest': JSON.stringify({ revision: 'r', roots: [''], wasm, rego_version: 1 }),
+    'opa/p.rego': 'package p\n\nimport data.p.yes\n',
+    'opa/data.json': '{}',
+  });
+  await writeFile(join(folder, 'opa/policy.wasm'), bundle.value.module.bytes);
+  const inspected = await sallyport(['policy', 'inspect', join(folder, 'opa')]);
+  assert.equal(inspected.code, 0, inspected.err.join('\n'));
+  assert.ok(inspected.out.some((line) => /^decision +p\/yes$/.test(line)));
+  const asked = await sallyport(['policy', 'eval', join(folder, 'opa'), '-d', 'p/yes', '-i', join(folder, 'in.json')]);
+  assert.deepEqual([asked.code, asked.out[0]], [0, 'decision  p/yes = true'], asked.err.join('\n'));
+});
+
+test('policy build: a key name, scope or algorithm without a key writes nothing, since the bundle would not be signed', async (context) => {
+  const { path } = await prepared(context);
+  for (const args of [
+    ['--key-id', 'ci'],
+    ['--scope', 'write'],
+    ['--algorithm', 'RS256'],
+  ]) {
+    const { code, err } = await sallyport(['policy', 'build', path('p'), '-o', path('none.tar.gz'), ...args]);
+    assert.equal(code, 2);
+    assert.match(err[0] ?? '', /add --key FILE, or the bundle would not be signed/);
+  }
+  await assert.rejects(readFile(path('none.tar.gz')), { code: 'ENOENT' });
+});
+
+test('policy build: a folder that is not there is named as the user did, exit 3', async (context) => {
+  const { path } = await prepared(context);
+  const output = path('nowhere/b.tar.gz');
+  const { code, err } = await sallyport(['policy', 'build', path('p'), '-o', output]);
+  assert.deepEqual(
+    [code, err],
+    [3, [`sallyport: ${output}: cannot be written: its folder is not there; make it first`]],
+  );
 });
