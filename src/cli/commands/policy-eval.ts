@@ -1,6 +1,7 @@
 import { createRandom, systemClock } from '../../app/system.ts';
 import { explain } from '../../app/workbench/explain.ts';
 import { openPolicy } from '../../app/workbench/open-policy.ts';
+import { toDecision } from '../../core/policy/decision.ts';
 import { createRegoCompiler } from '../../io/rego/compiler.ts';
 import { EXIT } from '../exit-codes.ts';
 import { evalRecords } from '../policy/eval-records.ts';
@@ -9,7 +10,6 @@ import { explanationJson, printExplanation } from '../policy/print-explanation.t
 import { readInput } from '../policy/read-input.ts';
 import { readPolicySources } from '../policy/sources.ts';
 
-import type { Evaluation } from '../../core/model/policy.ts';
 import type { RegoCompiler } from '../../io/rego/compiler.ts';
 import type { PolicyEvalOptions } from '../define-policy.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -57,13 +57,5 @@ async function evalInput(
   if (!told.ok) return printDiagnostics(told.error, sources, json, terminal);
   if (json) terminal.out(JSON.stringify(explanationJson(entrypoint, told.value, sources)));
   else printExplanation(entrypoint, told.value, sources, terminal);
-  return isYes(told.value.evaluation) && told.value.agrees !== false ? EXIT.done : EXIT.no;
-}
-
-/** False for a denial: nothing, `false`, a failure, or an object that says `allowed: false`. */
-function isYes(evaluation: Evaluation): boolean {
-  if (evaluation.kind !== 'defined') return false;
-  const { value } = evaluation;
-  if (typeof value === 'object' && value !== null && 'allowed' in value) return value.allowed === true;
-  return value !== false;
+  return toDecision(told.value.evaluation).kind === 'allow' && told.value.agrees !== false ? EXIT.done : EXIT.no;
 }

@@ -1,9 +1,11 @@
+import { access, constants, stat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 
 import { createRandom, systemClock } from '../../app/system.ts';
 import { openPolicy } from '../../app/workbench/open-policy.ts';
 import { parseExactJson } from '../../core/bundle/exact-json.ts';
 import { readLogLine } from '../../core/record/read-line.ts';
+import { reasonOf } from '../../io/sources/problem.ts';
 import { EXIT } from '../exit-codes.ts';
 import { logLines } from '../log-lines.ts';
 import { inert } from '../terminal.ts';
@@ -38,6 +40,8 @@ type Counts = { same: number; changed: number; withoutInput: number };
 /** Makes every decision of a log again, with what nondeterministic built-ins answered then, and tells those that would be answered otherwise now. */
 export async function evalRecords(order: RecordsOrder): Promise<ExitCode> {
   const { options, terminal } = order;
+  const unreadable = await whyUnreadable(order.file);
+  if (unreadable !== undefined) return printProblems([`${order.file}: ${unreadable}`], options.json === true, terminal);
   const policies = new Map<string, OpenedPolicy>();
   const counts: Counts = { same: 0, changed: 0, withoutInput: 0 };
   for await (const { bytes } of logLines(order.file)) {
@@ -56,6 +60,17 @@ export async function evalRecords(order: RecordsOrder): Promise<ExitCode> {
     return printProblems([`${order.file}: holds no decision record`], options.json === true, terminal);
   if (options.json !== true) terminal.out(summary(counts, terminal));
   return counts.changed === 0 ? EXIT.done : EXIT.no;
+}
+
+/** Why a file cannot be read, known before a policy is compiled for it; undefined for stdin, and for what can be read. */
+async function whyUnreadable(file: string): Promise<string | undefined> {
+  if (file === '-') return undefined;
+  try {
+    await access(file, constants.R_OK);
+    return (await stat(file)).isDirectory() ? 'is a folder' : undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 /** The record in a line, numbers with all their digits; notices and other lines are passed over. */

@@ -1,3 +1,4 @@
+import { toDecision } from '../../core/policy/decision.ts';
 import { inert } from '../terminal.ts';
 import { count } from './print-tests.ts';
 
@@ -68,7 +69,11 @@ export function answer(evaluation: Evaluation): string {
 }
 
 function notes(evaluation: Evaluation): readonly string[] {
-  return evaluation.kind === 'failed' ? [] : (evaluation.builtinErrors ?? []);
+  if (evaluation.kind === 'failed') return [];
+  const decision = toDecision(evaluation);
+  const unusable = decision.kind === 'deny' && decision.fault.code === 'policy_result_invalid';
+  const refused = unusable ? [`as a decision, a sidecar refuses this: ${decision.fault.detail}`] : [];
+  return [...refused, ...(evaluation.builtinErrors ?? [])];
 }
 
 function short(value: unknown): string {

@@ -149,3 +149,36 @@ test('policy eval --record: what a nondeterministic built-in answered then, it a
   assert.equal(code, 0, out.join('\n'));
   assert.equal((JSON.parse(out[0] ?? '') as { now: unknown }).now, 22);
 });
+
+test('policy eval: exit 0 is what a sidecar lets pass; an answer that it cannot use is refused, and why is said', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, {
+    'p.rego': 'package sallyport.authz\n\ndecision := input.answer\n',
+    'text.json': '{"answer":"no"}',
+    'shape.json': '{"answer":{"allowed":true,"headers":7}}',
+    'yes.json': '{"answer":{"allowed":true}}',
+  });
+  const ask = (name: string) => sallyport(['policy', 'eval', join(folder, 'p.rego'), '-i', join(folder, name)]);
+  const word = await ask('text.json');
+  assert.equal(word.code, 1);
+  assert.match(word.out.join('\n'), /note +as a decision, a sidecar refuses this: .*neither a boolean nor an object/);
+  const shape = await ask('shape.json');
+  assert.equal(shape.code, 1);
+  assert.match(shape.out.join('\n'), /a sidecar refuses this: .*headers/);
+  const yes = await ask('yes.json');
+  assert.equal(yes.code, 0);
+  assert.doesNotMatch(yes.out.join('\n'), /refuses/);
+});
+
+test('policy eval --record: a log that cannot be read is bad input, told before anything is compiled', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, { 'p.rego': 'package p\n\nbroken if {\n' });
+  const policy = join(folder, 'p.rego');
+  const none = await sallyport(['policy', 'eval', policy, '-r', join(folder, 'none.ndjson')]);
+  assert.deepEqual([none.code, none.err], [2, [`${join(folder, 'none.ndjson')}: there is no such file`]]);
+  const dir = await sallyport(['policy', 'eval', policy, '-r', folder, '--json']);
+  assert.deepEqual(
+    [dir.code, dir.out],
+    [2, [`{"ok":false,"errors":[{"message":${JSON.stringify(`${folder}: is a folder`)}}]}`]],
+  );
+});
