@@ -76,7 +76,7 @@ function withoutTraces(policy: Config['policy']): Config['policy'] {
 function print(file: string, findings: Findings, terminal: Terminal): void {
   const { problems, warnings, identity, policy } = findings;
   for (const warning of warnings) terminal.err(terminal.style('err', 'yellow', `warning: ${inert(warning)}`));
-  for (const problem of problems) terminal.err(terminal.style('err', 'red', inert(problem)));
+  for (const problem of problems) terminal.err(terminal.style('err', 'red', problem.split('\n').map(inert).join('\n')));
   if (identity !== undefined) terminal.out(`identity ${identity.id}, valid until ${identity.notAfter}`);
   if (policy !== undefined)
     terminal.out(`policy ${inert(JSON.stringify(policy.bundles))}, decision ${policy.decision}`);

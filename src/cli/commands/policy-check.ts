@@ -10,6 +10,7 @@ import type { PolicyCheckOptions } from '../define-policy.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Terminal } from '../terminal.ts';
 
+const NO_REGO = 'holds no Rego; name a folder or bundle with .rego files, or such a file';
 const INPUT_SCHEMA = new URL('../../../policies/schemas/input.json', import.meta.url);
 
 /** `sallyport policy check`: everything that OPA's compiler and the schema of the input find, each with its place. */
@@ -21,6 +22,7 @@ export async function policyCheck(
   const json = options.json === true;
   const sources = await readPolicySources(paths);
   if (!sources.ok) return printProblems(sources.error, json, terminal);
+  if (regoCount(sources.value.files) === 0) return printProblems([`${paths.join(', ')}: ${NO_REGO}`], json, terminal);
   const schema = await readSchema(options.schema);
   if (schema.kind === 'unreadable') return printProblems([schema.problem], json, terminal);
   const compiler = createRegoCompiler();
@@ -33,7 +35,7 @@ export async function policyCheck(
     });
     if (diagnostics.length > 0) return printDiagnostics(diagnostics, sources.value, json, terminal);
     if (json) terminal.out(JSON.stringify({ ok: true, errors: [] }));
-    else terminal.out(`${regoCount(sources.value.files)}: ${terminal.style('out', 'green', 'good')}`);
+    else terminal.out(`${filesOfRego(sources.value.files)}: ${terminal.style('out', 'green', 'good')}`);
     return EXIT.done;
   } finally {
     await compiler.stop();
@@ -57,7 +59,11 @@ async function readSchema(asked: string | boolean): Promise<Schema> {
   }
 }
 
-function regoCount(files: Readonly<Record<string, unknown>>): string {
-  const count = Object.keys(files).filter((path) => path.endsWith('.rego')).length;
+function regoCount(files: Readonly<Record<string, unknown>>): number {
+  return Object.keys(files).filter((path) => path.endsWith('.rego')).length;
+}
+
+function filesOfRego(files: Readonly<Record<string, unknown>>): string {
+  const count = regoCount(files);
   return `${count} ${count === 1 ? 'file' : 'files'} of Rego`;
 }

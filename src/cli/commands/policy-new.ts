@@ -22,7 +22,10 @@ export async function policyNew(folder: string, options: PolicyNewOptions, termi
     const taken = await entriesOf(folder);
     const clash = [...files.keys()].find((path) => taken.has(path.split('/')[0] ?? path));
     if (taken.size > 0 && (options.force !== true || clash !== undefined)) {
-      const why = clash === undefined ? 'is not empty; --force writes beside what is there' : `has ${clash} already`;
+      const why =
+        clash === undefined
+          ? 'is not empty; --force writes beside what is there'
+          : `has ${clash} already, and nothing is replaced; name another folder`;
       terminal.err(`${inert(folder)}: ${why}`);
       return EXIT.wrongUse;
     }

@@ -69,7 +69,7 @@ async function print(
     terminal.out(JSON.stringify({ ...run, tests, ok: run.ok && covered }));
     return;
   }
-  printTests(run, sources, options.verbose === true, terminal);
+  printTests(run, sources, options, terminal);
   if (run.coverage !== undefined) printCoverage(run.coverage, sources, terminal);
   if (!covered) terminal.out(terminal.style('out', 'red', `coverage is below ${options.threshold ?? 0} %`));
 }

@@ -1,3 +1,5 @@
+import { reasons } from './print-tests.ts';
+
 import type { BothRun, BothTest } from '../../app/workbench/test-both.ts';
 import type { PolicySources } from './sources.ts';
 
@@ -31,7 +33,8 @@ function testCase(test: BothTest, sources: PolicySources): string {
   return inner === '' ? `${head}/>\n` : `${head}>${inner}</testcase>\n`;
 }
 
-function outcome({ verdict, error, host }: BothTest): string {
+function outcome(test: BothTest): string {
+  const { verdict, error, host } = test;
   switch (verdict) {
     case 'passed':
       return '';
@@ -40,7 +43,7 @@ function outcome({ verdict, error, host }: BothTest): string {
     case 'error':
       return `<error message="${xml(error ?? 'evaluation broke off')}"/>`;
     case 'failed':
-      return '<failure message="failed"/>';
+      return `<failure message="${xml(reasons(test).join('; ') || 'failed')}"/>`;
     case 'disagree':
       return `<failure message="${xml(`evaluators disagree; this host: ${host?.outcome ?? 'nothing'} ${host?.error ?? ''}`)}"/>`;
     case 'over-budget':

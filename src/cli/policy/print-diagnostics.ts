@@ -22,7 +22,13 @@ export function printDiagnostics(
   const errors = diagnostics.map((diagnostic) => placed(diagnostic, sources));
   if (json) terminal.out(JSON.stringify({ ok: false, errors }));
   else for (const error of errors) terminal.err(formatDiagnostic(error).split('\n').map(inert).join('\n'));
+  if (!json && errors.some(isOlderRego)) terminal.err('Rego from before OPA 1.0? --v0 reads it as that');
   return EXIT.wrongUse;
+}
+
+/** What OPA 1 says of rules as they were written before. */
+function isOlderRego({ code, message }: Diagnostic): boolean {
+  return code === 'rego_parse_error' && /^`(?:if|contains)` keyword is required/.test(message);
 }
 
 /** Tells what could not be read; as JSON like `printDiagnostics`. */

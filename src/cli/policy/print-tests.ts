@@ -15,7 +15,12 @@ const STYLES = {
 } as const satisfies Record<BothTest['verdict'], Style>;
 
 /** Prints a run for a person: what did not pass, with its reason; all of it if asked; then one line of numbers. */
-export function printTests(run: BothRun, sources: PolicySources, verbose: boolean, terminal: Terminal): void {
+export function printTests(
+  run: BothRun,
+  sources: PolicySources,
+  { verbose = false, filter }: { readonly verbose?: boolean; readonly filter?: string | undefined },
+  terminal: Terminal,
+): void {
   for (const test of run.tests) {
     if (!verbose && test.verdict === 'passed') continue;
     const place = `${sources.shown(test.file)}:${test.row}`;
@@ -25,7 +30,7 @@ export function printTests(run: BothRun, sources: PolicySources, verbose: boolea
     for (const line of reasons(test)) terminal.out(`            ${inert(line)}`);
     for (const line of printed(test)) terminal.out(`            | ${inert(line)}`);
   }
-  terminal.out(summary(run, terminal));
+  terminal.out(summary(run, filter, terminal));
 }
 
 /** `12,345`: the same everywhere, whatever the locale. */
@@ -33,7 +38,8 @@ export function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-function reasons({ verdict, outcome, error, host, cases = [] }: BothTest): readonly string[] {
+/** Why a test did not pass, line by line; nothing where there is no more to say than its verdict. */
+export function reasons({ verdict, outcome, error, host, cases = [] }: BothTest): readonly string[] {
   switch (verdict) {
     case 'error':
       return [error ?? 'evaluation broke off'];
@@ -59,8 +65,8 @@ function printed({ output }: BothTest): readonly string[] {
   return output === '' ? [] : output.trimEnd().split('\n');
 }
 
-function summary({ tests, ok }: BothRun, terminal: Terminal): string {
-  if (tests.length === 0) return terminal.style('out', 'yellow', 'no tests: rules named test_… are tests');
+function summary({ tests, ok }: BothRun, filter: string | undefined, terminal: Terminal): string {
+  if (tests.length === 0) return terminal.style('out', 'yellow', inert(noTests(filter)));
   const parts = Object.keys(STYLES).flatMap((verdict) => {
     const found = tests.filter((test) => test.verdict === verdict).length;
     return found === 0 ? [] : [`${found} ${verdict}`];
@@ -69,12 +75,22 @@ function summary({ tests, ok }: BothRun, terminal: Terminal): string {
   return `${terminal.style('out', ok ? 'green' : 'red', parts.join(', '))}; at most ${count(dearest)} steps; in both evaluators`;
 }
 
+function noTests(filter: string | undefined): string {
+  if (filter === undefined) return 'no tests: rules named test_… are tests';
+  return `no tests: no path data.package.test_name matches ${filter}; --verbose without --filter lists them all`;
+}
+
 /** Prints which lines no test reached, and the percentage. */
 export function printCoverage(coverage: Coverage, sources: PolicySources, terminal: Terminal): void {
   for (const [file, { notCovered, percent }] of Object.entries(coverage.files)) {
     if (notCovered.length === 0) continue;
     const lines = notCovered.map(({ start, end }) => (start === end ? `${start}` : `${start}-${end}`));
-    terminal.out(`${inert(sources.shown(file))}: ${percent} %; not covered: ${lines.join(', ')}`);
+    terminal.out(`${inert(sources.shown(file))}: ${shownPercent(percent)} %; not covered: ${lines.join(', ')}`);
   }
-  terminal.out(`coverage: ${coverage.percent} %`);
+  terminal.out(`coverage: ${shownPercent(coverage.percent)} %`);
+}
+
+/** One decimal, rounded down: only what is covered whole is 100 %, and what is below a threshold never looks like it. */
+function shownPercent(percent: number): string {
+  return String(Math.floor(percent * 10) / 10);
 }

@@ -86,3 +86,19 @@ test('check --schema and --reference need no configuration', async () => {
     /^\| key \| value \| default \| meaning \|\n/,
   );
 });
+
+test('check: a mistake in Rego is shown with its line and mark, line by line', async (context) => {
+  const folder = await world(context);
+  const file = join(folder, 'rego.yaml');
+  await writeFiles(folder, {
+    'rego.yaml': [
+      'identity: {certificate: certs/agent.pem, privateKey: certs/agent.key, trustBundles: {example.org: certs/example.org.pem}}',
+      'inbound: [{listen: "127.0.0.1:0", upstream: "http://127.0.0.1:1"}]',
+      'policy: {bundle: rego}',
+    ].join('\n'),
+    'rego/a.rego': 'package sallyport.authz\n\ndecision if }\n',
+  });
+  const { code, err } = await sallyport(['check', '--config', file]);
+  assert.equal(code, 2);
+  assert.match(err.join('\n'), /a\.rego:3:13: rego_parse_error: .*\n +3 \| decision if \}\n +\| {13}\^/);
+});

@@ -104,3 +104,20 @@ test('policy check: control characters of a policy do not reach the terminal', a
   assert.equal(code, 2);
   assert.ok(!err.join('\n').includes('\u001b'));
 });
+
+test('policy check: where there is no Rego nothing is called good', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, { 'data.json': '{}' });
+  const { code, out, err } = await sallyport(['policy', 'check', folder]);
+  const why = `${folder}: holds no Rego; name a folder or bundle with .rego files, or such a file`;
+  assert.deepEqual([code, out, err], [2, [], [why]]);
+});
+
+test('policy check: Rego of before 1.0 is told of --v0, other mistakes are not', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, { 'old.rego': 'package a\n\nx { 1 == 1 }\n', 'broken.rego': 'package a\n\nx := \n' });
+  const old = await sallyport(['policy', 'check', join(folder, 'old.rego')]);
+  assert.equal(old.err.at(-1), 'Rego from before OPA 1.0? --v0 reads it as that');
+  const broken = await sallyport(['policy', 'check', join(folder, 'broken.rego')]);
+  assert.doesNotMatch(broken.err.join('\n'), /--v0/);
+});

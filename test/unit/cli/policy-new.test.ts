@@ -40,7 +40,10 @@ test('policy new: a folder with files in it is left alone, and with --force noth
   assert.equal((await sallyport(['policy', 'new', folder, '--force'])).code, 0);
   assert.equal(await readFile(join(folder, 'notes.txt'), 'utf8'), 'mine');
   const again = await sallyport(['policy', 'new', folder, '--force']);
-  assert.deepEqual([again.code, again.err], [2, [`${folder}: has README.md already`]]);
+  assert.deepEqual(
+    [again.code, again.err],
+    [2, [`${folder}: has README.md already, and nothing is replaced; name another folder`]],
+  );
 });
 
 test('policy bench: the dearest test first, and rules with their share', async (context) => {

@@ -101,7 +101,15 @@ test('policy test --filter: only tests whose path matches; none is exit 1', asyn
   assert.deepEqual([code, out.length], [0, 2]);
   assert.match(out[0] ?? '', /^passed {6}data\.shop_test\.test_owner .* [\d,]+ steps$/);
   const none = await sallyport(['policy', 'test', folder, '--filter', 'nothing_like_this']);
-  assert.deepEqual([none.code, none.out], [1, ['no tests: rules named test_… are tests']]);
+  assert.deepEqual(
+    [none.code, none.out],
+    [
+      1,
+      ['no tests: no path data.package.test_name matches nothing_like_this; --verbose without --filter lists them all'],
+    ],
+  );
+  const empty = await sallyport(['policy', 'test', await tempFolder(context)]);
+  assert.deepEqual([empty.code, empty.out], [1, ['no tests: rules named test_… are tests']]);
 });
 
 test('policy test --coverage: lines that no test reached, and a threshold', async (context) => {
@@ -147,4 +155,22 @@ test('policy test: Rego that does not compile is exit 2 with its place', async (
   const { code, err } = await sallyport(['policy', 'test', folder]);
   assert.equal(code, 2);
   assert.match(err.join('\n'), /bad\.rego:3:6: rego_type_error: undefined function unknown_function/);
+});
+
+test('policy test --junit: a failed test says which of its cases failed', async (context) => {
+  const folder = await tempFolder(context);
+  const cases = 'test_cases[name] if {\n\tsome name, x in {"one": 1, "<two>": 2}\n\tx == 1\n}\n';
+  await writeFiles(folder, { 'a_test.rego': `package a_test\n\n${cases}` });
+  const report = join(folder, 'report.xml');
+  assert.equal((await sallyport(['policy', 'test', folder, '--junit', report])).code, 1);
+  assert.match(await readFile(report, 'utf8'), /<failure message="case &#60;two&#62; failed"\/>/);
+});
+
+test('policy test --coverage: percentages have one decimal, rounded down', async (context) => {
+  const folder = await tempFolder(context);
+  const rules = ['a := 1', 'b := 2', 'test_a if a == 1'];
+  await writeFiles(folder, { 'a_test.rego': `package a_test\n\n${rules.join('\n\n')}\n` });
+  const { out } = await sallyport(['policy', 'test', folder, '--coverage']);
+  assert.match(out.at(-1) ?? '', /^coverage: 66\.6 %$/);
+  assert.match(out.at(-2) ?? '', /a_test\.rego: 66\.6 %; not covered: 5$/);
 });
