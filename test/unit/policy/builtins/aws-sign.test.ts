@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
 
+import fc from 'fast-check';
+
 import { answer } from '../../../support/json-builtin.ts';
 
 const CONFIG = {
@@ -28,6 +30,16 @@ function sha256(text: string): string {
 
 function bodyHash(request: object, config: object = {}): string | undefined {
   return signed(request, { aws_service: 's3', ...config })?.headers['x-amz-content-sha256'];
+}
+
+function authorization(headers: object, request: object = {}, config: object = {}): string {
+  return signed({ ...request, headers }, config)?.headers['Authorization'] ?? assert.fail('it is not signed');
+}
+
+/** The signature of a request whose unsigned header tells of its secret. */
+function signature({ method, header, raw_body, secret, region }: Readonly<Record<string, string>>): string {
+  const headers = { own: header, 'user-agent': `${secret}?` };
+  return authorization(headers, { method, raw_body }, { aws_secret_access_key: secret, aws_region: region });
 }
 
 describe('providers.aws.sign_req: Signature Version 4', () => {
@@ -61,6 +73,40 @@ describe('providers.aws.sign_req: Signature Version 4', () => {
     assert.equal(bodyHash({ body: { b: '<', a: 1 } }), sha256('{"a":1,"b":"\\u003c"}'));
     assert.equal(bodyHash({ body: {}, raw_body: 'x' }), sha256('x'));
     assert.equal(bodyHash({ body: {} }, { disable_payload_signing: true }), 'UNSIGNED-PAYLOAD');
+  });
+
+  test('an older signature is neither signed nor kept', () => {
+    const made = signed({ headers: { Authorization: 'old' } })?.headers ?? {};
+    assert.deepEqual(made, signed()?.headers);
+  });
+
+  test('headers are signed in order of their names in lower case, each with its value', () => {
+    const one = authorization({ 'A-First': '1', zed: '2', 'i-third': '3' });
+    assert.match(one, /SignedHeaders=a-first;host;i-third;x-amz-date;zed,/);
+    assert.notEqual(authorization({ 'A-First': '1', zed: '3', 'i-third': '2' }), one);
+    assert.equal(authorization({ 'a-first': '1', ZED: '2', 'I-Third': '3' }), one);
+  });
+
+  test('Glacier wants the hash of the body too, other services do not', () => {
+    assert.equal(bodyHash({}, { aws_service: 'glacier' }), sha256(''));
+    assert.equal(bodyHash({}, { aws_service: 's3x' }), undefined);
+  });
+
+  test('whatever one changes of what is signed, the signature is another; else it is the same', () => {
+    const value = fc.string({ unit: fc.constantFrom('a', 'b', '\u00e9', ' '), minLength: 1, maxLength: 4 });
+    const one = fc.record({ method: value, header: value, raw_body: value, secret: value, region: value });
+    fc.assert(
+      fc.property(
+        one,
+        fc.constantFrom('method', 'header', 'raw_body', 'secret', 'region'),
+        value,
+        (known, name, other) => {
+          const changed = signature({ ...known, [name]: other });
+          assert.equal(changed === signature(known), known[name] === other);
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   test('a session token is signed', () => {

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 
 import { EvaluationHalt } from '../../../../src/core/policy/abort.ts';
+import { BuiltinError } from '../../../../src/core/policy/builtin.ts';
 import {
   bitsOf,
   chargeJson,
@@ -11,6 +12,7 @@ import {
   chargeVerify,
   isUsableRsa,
 } from '../../../../src/core/policy/builtins/crypto-cost.ts';
+import { okpKey, rsaKey } from '../../../../src/core/policy/builtins/private-key.ts';
 import type { PublicKey } from '../../../../src/core/policy/builtins/public-key.ts';
 import { crtOf } from '../../../../src/core/policy/builtins/rsa-arithmetic.ts';
 import type { Term } from '../../../../src/core/policy/term.ts';
@@ -38,10 +40,20 @@ const tiny = (oid: string): string =>
   );
 const request = { method: 'GET', url: `https://a/${'%ff'.repeat(10_000)}` };
 
+const AWS = { aws_service: 'a', aws_access_key: 'b', aws_secret_access_key: 'c', aws_region: 'd' };
+
 const fail = (): never => assert.fail('the key is not used');
 
 function rsa(bits: number): PublicKey {
   return { kind: 'rsa', n: 2n ** BigInt(bits - 1) + 1n, e: 3n, object: fail };
+}
+
+/** What it costs to refuse an RSA private key whose parts do not belong together. */
+function parts(bits: bigint): number {
+  return paid((cost) => {
+    const key = { n: 2n ** (bits - 1n) + 1n, e: 3n, d: 1n, p: 3n, q: 5n };
+    assert.throws(() => rsaKey(key, [], cost), BuiltinError);
+  });
 }
 
 describe('prices, in microseconds of 40,000 steps', () => {
@@ -58,6 +70,37 @@ describe('prices, in microseconds of 40,000 steps', () => {
     );
     assert.ok(prices.every((price) => price >= 90));
   });
+  test('keys of Curve25519 are paid for when their point is made, and not made where nothing is left', () => {
+    for (const kind of ['ed25519', 'x25519'] as const) {
+      const seed = new Uint8Array(32).fill(1);
+      assert.ok(paid((cost) => okpKey(kind, seed, cost)) >= 100);
+      assert.throws(() => okpKey(kind, seed, limited(100 * MICROSECOND - 1)), EvaluationHalt);
+    }
+  });
+  test('the parts of an RSA key are paid for by the square of its length, before they are put together', () => {
+    assert.equal(parts(2048n), 150);
+    assert.equal(parts(4096n), 600);
+    assert.equal(parts(16_385n), 0);
+  });
+  test('a request to AWS is paid for by the values of its body too', () => {
+    const [one, thousand] = [1, 1000].map((count) => {
+      const asked = term({ ...request, body: Array.from({ length: count }, () => 0) });
+      return paid((cost) => call('providers.aws.sign_req', [asked, term(AWS), num(1)], cost));
+    });
+    assert.ok((thousand ?? 0) >= (one ?? 0) + 599);
+  });
+  test('keys and certificates are read at four characters a microsecond, whichever built-in reads them', () => {
+    const text = '%'.repeat(4000);
+    for (const [name, args] of [
+      ['crypto.x509.parse_keypair', [str(text), str('')]],
+      ['crypto.x509.parse_keypair', [str(''), str(text)]],
+      ['crypto.parse_private_keys', [str(text)]],
+      ['crypto.x509.parse_rsa_private_key', [str(`-----BEGIN${text}`)]],
+      ['crypto.x509.parse_certificate_request', [str(text)]],
+      ['crypto.x509.parse_certificates', [str(text)]],
+    ] as const)
+      assert.throws(() => call(name, args, limited(1000 * MICROSECOND - 1)), EvaluationHalt, name);
+  });
   test('JSON is paid for by values and by length', () => {
     const one = paid((cost) => chargeJson(cost, '[]'));
     assert.ok(paid((cost) => chargeJson(cost, `[${'0,'.repeat(1000)}0]`)) > one + 600);
@@ -68,7 +111,6 @@ describe('prices, in microseconds of 40,000 steps', () => {
 describe('each expensive thing is paid for before it is done', () => {
   const seconds = num(1_700_000_000_000_000_000n);
   const seen = (zone: string, layout = ''): Term => arr([seconds, str(zone), str(layout)]);
-  const config = { aws_service: 'a', aws_access_key: 'b', aws_secret_access_key: 'c', aws_region: 'd' };
   const cases: readonly (readonly [string, string, readonly Term[], number])[] = [
     ['names of zones', 'time.format', [seen('Asia/Kathmandu', 'MST')], 900],
     ['a long layout to write', 'time.format', [seen('UTC', '1'.repeat(10_000))], 1_500],
@@ -79,7 +121,7 @@ describe('each expensive thing is paid for before it is done', () => {
     ['a private key of P-224', 'crypto.parse_private_keys', [str(tiny('1.3.132.0.33'))], 500],
     ['a private key of P-384', 'crypto.parse_private_keys', [str(tiny('1.3.132.0.34'))], 1_300],
     ['a private key of P-521', 'crypto.parse_private_keys', [str(tiny('1.3.132.0.35'))], 2_800],
-    ['a URL to sign', 'providers.aws.sign_req', [term(request), term(config), num(1)], 3_000],
+    ['a URL to sign', 'providers.aws.sign_req', [term(request), term(AWS), num(1)], 3_000],
   ];
   for (const [title, name, args, least] of cases) {
     test(`${title}: ${least} microseconds or more`, () => {
@@ -141,6 +183,9 @@ describe('RFC 8017 3.2: the parts of a private key', () => {
     ['another modulus', { n: 3235n }],
     ['another exponent', { e: 19n }],
     ['another private exponent', { d: 415n }],
+    ['one that undoes e modulo p - 1 only', { d: 53n }],
+    ['one that undoes e modulo q - 1 only', { d: 49n }],
+    ['no private exponent', { d: 0n }],
     ['one prime twice', { n: 3721n, q: 61n }],
     ['a prime of one', { n: 61n, q: 1n }],
     ['a prime of zero', { p: 0n }],
@@ -148,7 +193,7 @@ describe('RFC 8017 3.2: the parts of a private key', () => {
   ] as const)
     test(`refused: ${title}`, () => assert.equal(crtOf({ ...key, ...change }), undefined));
   test('numbers without an inverse', () =>
-    assert.equal(crtOf({ n: 15n * 9n, e: 5n, d: 17n, p: 15n, q: 9n }), undefined));
+    assert.equal(crtOf({ n: 15n * 9n, e: 5n, d: 45n, p: 15n, q: 9n }), undefined));
   test('agree with OpenSSL', () => {
     const jwk = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ format: 'jwk' });
     const [n, e, d, p, q] = [jwk.n, jwk.e, jwk.d, jwk.p, jwk.q].map(number);
