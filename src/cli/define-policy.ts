@@ -117,9 +117,10 @@ function defineFmt(policy: Command, { act, terminal }: Definer): void {
 }
 
 function defineEval(policy: Command, { act, terminal }: Definer): void {
-  const description = 'Ask a policy, and see why it answers so: rules, inputs read, cost.';
+  const description =
+    'Ask a policy, and see why it answers so: rules, inputs read, cost. Exit 1 for a denial, or where a record would be another now.';
   const example =
-    'sallyport policy eval policies --input input.json\nsallyport policy eval policies --record decisions.jsonl';
+    'sallyport policy eval policies --input input.json\nsallyport policy eval policies --record decisions.ndjson';
   regoCommand(policy, 'eval', description, example)
     .option(
       '-d, --decision <entrypoint>',
