@@ -103,6 +103,19 @@ describe('a receiver that always refuses one record', () => {
     assert.deepEqual(at.receiver.taken, lines);
   });
 
+  test('what is tried to find it goes out without pauses', async () => {
+    const { at, isBad } = await queued(16, [11]);
+    await serve(at, () => status(400), 5);
+    while (at.journal.depth().withheld === 0) {
+      // oxlint-disable-next-line no-await-in-loop -- the clock stands still
+      await until('the next upload', () => at.receiver.isAsked || at.journal.depth().withheld === 1);
+      if (at.receiver.isAsked) at.receiver.answer(isBad(at.receiver.posts.at(-1)?.lines ?? []) ? status(400) : TAKEN);
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await new Promise(setImmediate);
+    }
+    assert.ok(at.receiver.posts.length < 16);
+  });
+
   test('Retry-After is kept while the record is sought', async () => {
     const { at, isBad } = await queued(8, [0]);
     const slow = { ...status(400), retryAfterMs: 60_000 } as UploadOutcome;
