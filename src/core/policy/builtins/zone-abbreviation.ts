@@ -57,6 +57,8 @@ const OWN: ReadonlyMap<string, Names> = new Map<string, Names>([
 const ENGLISH = ['en-US', 'en-GB', 'en-AU', 'en-ZA', 'en-IN', 'en-CA', 'en-IE'];
 /** 1972-01-01. Names were other ones before, and the platform knows only those of now. */
 const KNOWN_FROM = 63_072_000_000_000_000n;
+/** 2011-03-27 and 2014-10-26, 02:00 in Moscow: between them four hours were the standard time, which is MSK too; later they are no time of Moscow. */
+const MOSCOW_AT_FOUR = [1_301_180_400_000_000_000n, 1_414_274_400_000_000_000n] as const;
 
 /**
  * The abbreviation that the IANA database has for a zone at a time, `CET` or `-03`. The platform has offsets from it, but names from CLDR, so this is
@@ -67,6 +69,8 @@ export function zoneAbbreviation(ns: bigint, zone: string, offset: number, cost:
   if (ns < KNOWN_FROM)
     throw new BuiltinError(`the abbreviation of ${zone} before 1972 is not known here; use -0700 in the layout`);
   const own = OWN.get(zone);
+  if (own === MOSCOW && offset === 14_400 && ns >= MOSCOW_AT_FOUR[0])
+    return ns < MOSCOW_AT_FOUR[1] ? 'MSK' : asNumber(offset);
   if (own !== undefined) return own[offset / 60] ?? asNumber(offset);
   for (const locale of ENGLISH) {
     chargeZoneNames(cost);
