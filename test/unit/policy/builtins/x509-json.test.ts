@@ -112,6 +112,11 @@ describe('RFC 5280 4.1.2.5: times are shown with the offset that they were writt
     test(title, () => assert.equal(shown({ rawNotBefore }, 'NotBefore')?.[0], want));
 });
 
+const DSA = der.sequence(
+  der.sequence(der.oid('1.2.840.10040.4.1'), der.sequence(der.integer(23), der.integer(11), der.integer(2))),
+  der.bitString(der.integer(8)),
+);
+
 describe('RFC 5280 4.2: what extensions say', () => {
   const dotted = [2, 16, 840, 1];
   const cases: readonly (readonly [string, CertificateOptions, Shown])[] = [
@@ -153,6 +158,16 @@ describe('RFC 5280 4.2: what extensions say', () => {
         ExcludedEmailAddresses: ['me@out.org'],
         ExcludedURIDomains: ['.out.org'],
       },
+    ],
+    [
+      '4.2.1.10: name constraints that are not critical',
+      { extensions: [extension.nameConstraints([generalName.dns('in.org')], [], false)] },
+      { PermittedDNSDomainsCritical: false, PermittedDNSDomains: ['in.org'] },
+    ],
+    [
+      'RFC 3279 2.3.2: a key of DSA, each number by its name',
+      { rawSpki: DSA },
+      { PublicKeyAlgorithm: 2, PublicKey: { P: 23, Q: 11, G: 2, Y: 8 } },
     ],
     [
       '4.2.1.4: policies, of which numbers of 32 bits have no numbered form',
