@@ -1,8 +1,6 @@
 import { err, ok } from '../core/kernel/result.ts';
+import { LOG_ENTRYPOINTS } from '../core/model/policy.ts';
 import type { CompileRego } from '../io/sources/policy-revision.ts';
-
-/** Entrypoints that the journal asks for where a policy has them (OPA, "Decision Logs": masking and dropping). */
-const LOG_ENTRYPOINTS: readonly string[] = ['system/log/mask', 'system/log/drop'];
 
 /**
  * Compiles the Rego of `policy.bundle`. The compiler is loaded at its first use only: a bundle that holds `policy.wasm` never pays for it.

@@ -1,6 +1,7 @@
 import { readBundle } from '../../core/bundle/bundle.ts';
-import { err, ok } from '../../core/kernel/result.ts';
 import { writeBundle, writeSignedBundle } from '../../core/bundle/write-bundle.ts';
+import { err, ok } from '../../core/kernel/result.ts';
+import { DEFAULT_DECISION, LOG_ENTRYPOINTS } from '../../core/model/policy.ts';
 import { readArtefactFacts } from '../../io/rego/artefact.ts';
 import { createRegoCompiler } from '../../io/rego/compiler.ts';
 import { isTestFile } from '../../io/rego/source-files.ts';
@@ -22,10 +23,8 @@ import type { ExitCode } from '../exit-codes.ts';
 import type { PolicySources } from '../policy/sources.ts';
 import type { Terminal } from '../terminal.ts';
 
-const DEFAULT_DECISION = 'sallyport/authz/decision';
 const NO_KEY =
   'sallyport policy build: --algorithm, --key-id and --scope are about a signature; add --key FILE, or the bundle would not be signed';
-const LOG_ENTRYPOINTS: readonly string[] = ['system/log/mask', 'system/log/drop'];
 
 /** `sallyport policy build`: the same source gives the same bytes (but for ES and PS signatures, which are other ones each time). */
 export async function policyBuild(

@@ -1,6 +1,7 @@
 import { createRandom, systemClock } from '../../app/system.ts';
 import { explain } from '../../app/workbench/explain.ts';
 import { openPolicy } from '../../app/workbench/open-policy.ts';
+import { DEFAULT_DECISION } from '../../core/model/policy.ts';
 import { toDecision } from '../../core/policy/decision.ts';
 import { createRegoCompiler } from '../../io/rego/compiler.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -15,8 +16,6 @@ import type { PolicyEvalOptions } from '../define-policy.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { PolicySources } from '../policy/sources.ts';
 import type { Terminal } from '../terminal.ts';
-
-const DEFAULT_DECISION = 'sallyport/authz/decision';
 
 /** `sallyport policy eval`: exit 1 where the answer is a denial, or where a record would be answered in another way now. */
 export async function policyEval(

@@ -1,5 +1,6 @@
 import { createRandom, systemClock } from '../../app/system.ts';
 import { inspectPolicy } from '../../app/workbench/inspect-policy.ts';
+import { DEFAULT_DECISION, LOG_ENTRYPOINTS } from '../../core/model/policy.ts';
 import { createRegoCompiler } from '../../io/rego/compiler.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printDiagnostics, printProblems } from '../policy/print-diagnostics.ts';
@@ -14,12 +15,7 @@ import type { ExitCode } from '../exit-codes.ts';
 import type { StatedSignature } from '../policy/shown-signature.ts';
 import type { Terminal } from '../terminal.ts';
 
-const USUAL: readonly string[] = [
-  'sallyport/authz/decision',
-  'envoy/authz/allow',
-  'system/log/mask',
-  'system/log/drop',
-];
+const USUAL: readonly string[] = [DEFAULT_DECISION, 'envoy/authz/allow', ...LOG_ENTRYPOINTS];
 
 /** `sallyport policy inspect`: what is in it; a signature is shown as it stands, unverified. */
 export async function policyInspect(

@@ -1,6 +1,6 @@
 import { readBundle } from '../../core/bundle/bundle.ts';
 import { DEFAULT_BUNDLE_LIMITS } from '../../core/bundle/limits.ts';
-import { unpackUnverified } from '../../core/bundle/unverified-files.ts';
+import { unpackUnverified } from '../../core/bundle/verified-files.ts';
 import { packBundle, signedFiles } from '../../core/bundle/write-bundle.ts';
 import { readBounded } from '../../io/sources/read-file.ts';
 import { EXIT } from '../exit-codes.ts';

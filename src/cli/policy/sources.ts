@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 
 import { SIGNATURES } from '../../core/bundle/bundle-files.ts';
 import { DEFAULT_BUNDLE_LIMITS } from '../../core/bundle/limits.ts';
-import { unpackUnverified } from '../../core/bundle/unverified-files.ts';
+import { unpackUnverified } from '../../core/bundle/verified-files.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { readPolicyFolder } from '../../io/sources/policy-folder.ts';
 import { readBounded } from '../../io/sources/read-file.ts';

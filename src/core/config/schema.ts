@@ -1,5 +1,6 @@
 import * as z from 'zod';
 
+import { DEFAULT_DECISION } from '../model/policy.ts';
 import { parseListen, parseUpstream } from './addresses.ts';
 import { count, duration, flag, list, mapOf, oneOf, path, section, size, text } from './fields.ts';
 import { limitsSection } from './limits-section.ts';
@@ -128,7 +129,7 @@ const policy = section({
       'Keys of signed bundles. With it a bundle without a valid signature is refused, and without it a signed one.',
     ),
   decision: matching('an entrypoint such as sallyport/authz/decision', ENTRYPOINT)
-    .prefault('sallyport/authz/decision')
+    .prefault(DEFAULT_DECISION)
     .describe('The rule that is asked. `envoy/authz/allow` runs an OPA-Envoy policy unchanged.'),
   mode: oneOf('enforce', 'shadow')
     .prefault('enforce')

@@ -1,6 +1,14 @@
 import type { Fault } from './faults.ts';
 import type { PolicyInput } from './policy-input.ts';
 
+/** The rule that is asked unless another one is named. */
+export const DEFAULT_DECISION = 'sallyport/authz/decision';
+
+/** Rules that the journal asks about each record, where a policy has them (OPA documentation, "Decision Logs": masking and dropping). */
+export const MASK_ENTRYPOINT = 'system/log/mask';
+export const DROP_ENTRYPOINT = 'system/log/drop';
+export const LOG_ENTRYPOINTS: readonly string[] = [MASK_ENTRYPOINT, DROP_ENTRYPOINT];
+
 /** What one evaluation of a policy gave. Never an exception. */
 export type Evaluation =
   | ({

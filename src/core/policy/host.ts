@@ -1,6 +1,7 @@
 import { err, ok } from '../kernel/result.ts';
 import type { Result } from '../kernel/result.ts';
 import { fault } from '../model/faults.ts';
+import { DROP_ENTRYPOINT, MASK_ENTRYPOINT } from '../model/policy.ts';
 import type { Evaluation, InputNeeds, Policy } from '../model/policy.ts';
 import type { PolicyInput } from '../model/policy-input.ts';
 import type { NondeterministicAnswers } from './answer-book.ts';
@@ -58,9 +59,6 @@ const CACHE_KEY_LENGTH = 1024;
 
 /** Text that OPA's parser reads as undefined (`opa_value_parse`). */
 export const NO_INPUT = '';
-
-const MASK_ENTRYPOINT = 'system/log/mask';
-const DROP_ENTRYPOINT = 'system/log/drop';
 
 /** An active policy revision and what is known of it. */
 export interface LoadedPolicy extends Policy {

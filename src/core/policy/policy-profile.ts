@@ -2,7 +2,7 @@ import { err, ok } from '../kernel/result.ts';
 import type { Result } from '../kernel/result.ts';
 import { fault } from '../model/faults.ts';
 import type { Evaluation } from '../model/policy.ts';
-import { NO_INPUT, instanceOptions } from './host.ts';
+import { DEFAULT_INPUT_DEPTH, NO_INPUT, instanceOptions } from './host.ts';
 import type { PolicyOptions } from './host.ts';
 import { inputText } from './input-text.ts';
 import { PolicyInstance } from './instance.ts';
@@ -37,9 +37,6 @@ export type PolicyProfile = {
   profile(entrypoint: string, input: unknown): Profile;
 };
 
-/** Deepest nesting of an input. */
-const INPUT_DEPTH = 256;
-
 /** Loads a module for profiling. */
 export function openProfile(
   source: { readonly wasm: Uint8Array; readonly data: unknown },
@@ -49,7 +46,7 @@ export function openProfile(
   if (!profiled.ok) return err({ kind: 'module_invalid', detail: profiled.error });
   const module = compilePolicyModuleSync(profiled.value.wasm);
   if (!module.ok) return module;
-  const data = inputText(source.data, JSON.stringify, INPUT_DEPTH * 4);
+  const data = inputText(source.data, JSON.stringify, DEFAULT_INPUT_DEPTH * 4);
   if (!data.ok) return err({ kind: 'data_invalid', detail: data.error.detail });
   const account = new Account(profiled.value);
   const bounds = { ...instanceOptions(options), tell: account.hear.bind(account) };
@@ -66,7 +63,7 @@ function profile(
   input: unknown,
 ): Profile {
   const id = instance.entrypoints.get(entrypoint);
-  const text = input === undefined ? ok(NO_INPUT) : inputText(input, JSON.stringify, INPUT_DEPTH);
+  const text = input === undefined ? ok(NO_INPUT) : inputText(input, JSON.stringify, DEFAULT_INPUT_DEPTH);
   if (id === undefined || !text.ok) {
     const reason = text.ok ? fault('policy_failed', `no entrypoint ${entrypoint}`) : text.error;
     return { evaluation: { kind: 'failed', fault: reason, steps: 0 }, rules: [], outside: 0 };
