@@ -91,6 +91,13 @@ export class DerReader {
     return integerOf(this.body(tag));
   }
 
+  /** An integer of 64 bits with its sign. */
+  long(tag: number = TAG.integer): bigint {
+    const value = this.integer(tag);
+    if (value !== BigInt.asIntN(64, value)) throw malformed();
+    return value;
+  }
+
   /** An integer of 63 bits or fewer, not negative. */
   size(): number {
     const value = this.integer();

@@ -157,7 +157,7 @@ function knownOf(extensions: readonly Extension[]): KnownExtensions {
     subjectKeyId: find('14', (value) => new DerReader(value).body(TAG.octetString)),
     explicitPolicy: policy?.explicit,
     inhibitMapping: policy?.mapping,
-    inhibitAny: find('54', (value) => new DerReader(value).integer()),
+    inhibitAny: find('54', (value) => new DerReader(value).long()),
     extendedUsages: find('37', readExtendedUsages) ?? [],
     policies: find('32', readPolicies),
     policyMappings: find('33', readPolicyMappings) ?? [],

@@ -133,13 +133,13 @@ export function readPolicyMappings(value: Uint8Array): { issuer: Uint8Array; sub
   return mappings;
 }
 
-/** After how many certificates a policy is demanded and mapping is over. */
+/** After how many certificates a policy is demanded and mapping is over; Go reads both as 64 bit, of either sign. */
 export function readPolicyConstraints(value: Uint8Array): {
   explicit: bigint | undefined;
   mapping: bigint | undefined;
 } {
   const sequence = new DerReader(value).into(TAG.sequence);
-  const read = (tag: number): bigint | undefined => (sequence.next(tag) ? sequence.integer(tag) : undefined);
+  const read = (tag: number): bigint | undefined => (sequence.next(tag) ? sequence.long(tag) : undefined);
   return { explicit: read(context(0)), mapping: read(context(1)) };
 }
 

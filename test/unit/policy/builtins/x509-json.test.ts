@@ -190,6 +190,11 @@ describe('RFC 5280 4.2: what extensions say', () => {
         InhibitAnyPolicyZero: false,
       },
     ],
+    [
+      '4.2.1.11: the most of 64 bits, and a number below nothing, as Go reads them',
+      added('2.5.29.36', der.sequence(der.contextPrimitive(0, Buffer.from('8000000000000000', 'hex')), small(1, 0xff))),
+      { RequireExplicitPolicy: -(2 ** 63), InhibitPolicyMapping: -1 },
+    ],
     ['4.2.1.14: inhibited any policy', added('2.5.29.54', der.integer(4)), { InhibitAnyPolicy: 4 }],
     [
       '4.2.1.13: every full name of every distribution point',
@@ -246,6 +251,12 @@ describe('RFC 5280 4.2: what extensions say', () => {
     ],
     ['4.2.1.3: bits that are no bits', added('2.5.29.15', der.derNull()).extensions ?? []],
     ['4.2.1.14: no number', added('2.5.29.54', der.derNull()).extensions ?? []],
+    ['4.2.1.14: a number beyond 64 bits', added('2.5.29.54', der.integer(2n ** 63n)).extensions ?? []],
+    [
+      '4.2.1.11: a number beyond 64 bits',
+      added('2.5.29.36', der.sequence(der.contextPrimitive(0, Buffer.from('008000000000000000', 'hex')))).extensions ??
+        [],
+    ],
   ];
   for (const [title, extensions] of refused)
     test(`refused: ${title}`, () => assert.equal(shown({ keyUsage: null, extensions }, 'Raw'), undefined));
