@@ -1,5 +1,5 @@
 import type { DeviceError, OpenDevice } from '../../src/io/journal/device.ts';
-import { readTail } from '../../src/io/journal/tail.ts';
+import { readTail } from '../../src/core/record/tail.ts';
 
 /** What a call of a device comes to: so many bytes, all of them, or an error. */
 export type WriteResult = number | 'all' | { readonly error: string };

@@ -1,4 +1,4 @@
-import type { Tail } from './tail.ts';
+import type { Tail } from '../../core/record/tail.ts';
 
 /** What went wrong below a sink, as Node's system errors name it: `ENOSPC`, `EIO`, `EPIPE`. */
 export type DeviceError = { readonly code: string; readonly message: string };

@@ -1,7 +1,7 @@
 import { close, constants, fstat, fsync, open, read, write } from 'node:fs';
 
+import { readTail, TAIL_BYTES } from '../../core/record/tail.ts';
 import { deviceError, type Device, type OpenDevice } from './device.ts';
-import { readTail, TAIL_BYTES } from './tail.ts';
 
 /** Append only, so that a second writer or a truncation (`copytruncate`) cannot make holes; not blocking, so that a named pipe cannot hang us. */
 const FLAGS = constants.O_CREAT | constants.O_APPEND | constants.O_RDWR | constants.O_NONBLOCK;

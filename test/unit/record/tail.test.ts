@@ -2,7 +2,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { GENESIS, hashOf, prevOf } from '../../../src/core/record/chain.ts';
 import { noticeLine } from '../../../src/core/record/notice.ts';
-import { bridge, readTail } from '../../../src/io/journal/tail.ts';
+import { bridge, readTail } from '../../../src/core/record/tail.ts';
 import { createLineMaker, verifyTexts } from '../../support/journal-lines.ts';
 
 const make = createLineMaker();

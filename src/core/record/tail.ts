@@ -1,4 +1,4 @@
-import { nextPrev, noticeLine } from '../../core/record/notice.ts';
+import { nextPrev, noticeLine } from './notice.ts';
 
 /** How a log that is not empty ends. */
 export type Tail = {
