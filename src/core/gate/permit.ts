@@ -1,6 +1,7 @@
 import type { DecisionId } from '../kernel/brand.ts';
 import type { HeaderList } from '../kernel/headers.ts';
 import type { Connection } from '../model/connection.ts';
+import type { Destination } from '../model/destination.ts';
 import type { CanonicalRequest } from '../model/request.ts';
 
 /** What may be forwarded: the request that was decided on, with the obligations of the decision applied to it. */
@@ -30,6 +31,8 @@ export class Permit {
   readonly connection: Connection;
   /** Undefined for a connection whose bytes are forwarded unread. */
   readonly request: PermittedRequest | undefined;
+  /** Where an outbound call goes; undefined for an inbound one, which goes to the agent. */
+  readonly destination: Destination | undefined;
   readonly #genuine = true;
 
   private constructor(
@@ -37,17 +40,24 @@ export class Permit {
     decisionId: DecisionId,
     connection: Connection,
     request: PermittedRequest | undefined,
+    destination: Destination | undefined,
   ) {
     if (token !== MINT) throw new TypeError('a Permit is made by the gate only');
     this.decisionId = decisionId;
     this.connection = connection;
     this.request = request;
+    this.destination = destination;
     Object.freeze(this);
   }
 
   /** For `core/gate` only. */
-  static mint(decisionId: DecisionId, connection: Connection, request: PermittedRequest | undefined): Permit {
-    return new Permit(MINT, decisionId, connection, request);
+  static mint(
+    decisionId: DecisionId,
+    connection: Connection,
+    request: PermittedRequest | undefined,
+    destination?: Destination,
+  ): Permit {
+    return new Permit(MINT, decisionId, connection, request, destination);
   }
 
   /** True for what `mint` made; false for a look-alike object. */

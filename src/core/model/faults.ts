@@ -292,6 +292,32 @@ export const FAULTS = {
     'A gRPC request without POST, te: trailers, or with a malformed grpc-timeout or path.',
   ),
 
+  // The agent's own call, on an outbound listener.
+  destination_unknown: row(
+    'operator',
+    403,
+    7,
+    'keep',
+    'warn',
+    'The agent called a host that `outbound[].destinations` does not name. Add it there, or call a host that is.',
+  ),
+  call_not_plain: row(
+    'peer',
+    400,
+    13,
+    'close',
+    'warn',
+    'CONNECT, an https:// target or a TLS handshake on an outbound listener. Call http://: the sidecar makes the mutual TLS.',
+  ),
+  browser_refused: row(
+    'peer',
+    403,
+    7,
+    'close',
+    'warn',
+    'A call on an outbound listener with Origin or Sec-Fetch-Site: sent by a web page in a browser, or passed on by an agent, which should leave these fields out.',
+  ),
+
   // The body and its flow.
   body_too_large: row(
     'peer',

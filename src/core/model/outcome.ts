@@ -1,6 +1,10 @@
+import type { ProvenServer } from './destination.ts';
 import type { Fault } from './faults.ts';
 
-/** What became of a request after its decision. Byte counts are of bodies (or of the raw stream for TCP and WebSocket), not of heads. */
+/**
+ * What became of a request after its decision. Byte counts are of bodies (or of the raw stream for TCP and WebSocket), not of heads.
+ * `server`: outbound, whom the last connection tried led to; absent where none got so far.
+ */
 export type Outcome =
   | {
       readonly kind: 'forwarded';
@@ -9,6 +13,7 @@ export type Outcome =
       readonly grpcStatus?: number | undefined;
       readonly bytesIn: number;
       readonly bytesOut: number;
+      readonly server?: ProvenServer | undefined;
     }
   | { readonly kind: 'refused'; readonly status: number; readonly grpcStatus?: number | undefined }
   | {
@@ -19,6 +24,7 @@ export type Outcome =
       readonly grpcStatus?: number | undefined;
       readonly bytesIn: number;
       readonly bytesOut: number;
+      readonly server?: ProvenServer | undefined;
     }
   | {
       /** Ended early: by the peer (reset, closed), or by us (deadline, drain, certificate expired, re-judged); `fault` says which. */
@@ -28,4 +34,5 @@ export type Outcome =
       readonly status: number;
       readonly bytesIn: number;
       readonly bytesOut: number;
+      readonly server?: ProvenServer | undefined;
     };
