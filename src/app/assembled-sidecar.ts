@@ -7,7 +7,7 @@ import { createRecorder } from '../core/record/recorder.ts';
 import { createJournal, type Journal } from '../io/journal/journal.ts';
 import { DEFAULT_JOURNAL, type JournalLog } from '../io/journal/settings.ts';
 import type { Source } from '../io/sources/follower.ts';
-import { createIdentitySource, type IdentitySnapshot } from '../io/sources/identity-source.ts';
+import type { IdentitySnapshot } from '../io/sources/identity-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
 import type { StatusReporter } from '../io/control/status-reporter.ts';
 import { followPolicy, type ActivePolicy, type PolicyFollower } from './active-policy.ts';
@@ -15,6 +15,7 @@ import { receiversOf, statusReporterOf } from './control-plane.ts';
 import { InboundPort, type SharedDeps } from './inbound.ts';
 import type { Figures } from '../io/telemetry/figures.ts';
 import type { SidecarObserver } from './observer.ts';
+import { followIdentity } from './identity.ts';
 import { createRandom, systemClock } from './system.ts';
 
 /** Peers whose verdicts are remembered between connections. */
@@ -71,8 +72,7 @@ export class Sidecar {
       purpose: 'client',
       requireCrl: config.identity.requireRevocationLists,
     });
-    this.#identity = createIdentitySource(config.identity, {
-      clock: systemClock,
+    this.#identity = followIdentity(config.identity, {
       onChange: (snapshot) => this.#onIdentity(snapshot),
       onProblem: (problems) => this.#observer.source('identity', problems),
     });

@@ -1,9 +1,10 @@
 import { followPolicy } from '../../app/active-policy.ts';
+import { followIdentity } from '../../app/identity.ts';
 import { createRandom, systemClock } from '../../app/system.ts';
 import { configJsonSchema } from '../../core/config/json-schema.ts';
 import { configReference } from '../../core/config/reference.ts';
 import { readConfigFile } from '../../io/sources/config-file.ts';
-import { createIdentitySource } from '../../io/sources/identity-source.ts';
+
 import { printConfigFault } from '../config-fault.ts';
 import { EXIT } from '../exit-codes.ts';
 import { inert } from '../terminal.ts';
@@ -47,7 +48,7 @@ function ignore(): void {}
 
 /** Reads what the configuration names, exactly as the sidecar does at its start. */
 async function follow(config: Config): Promise<Findings> {
-  const identity = createIdentitySource(config.identity, { clock: systemClock });
+  const identity = followIdentity(config.identity);
   const world = { clock: systemClock, random: createRandom() };
   const policy = followPolicy(withoutTraces(config.policy), { ...world, onChange: ignore, onProblem: ignore });
   try {

@@ -38,6 +38,11 @@ export function parseUpstream(text: string): Upstream | undefined {
   return { protocol: SCHEMES[scheme as keyof typeof SCHEMES], address: { kind: 'tcp', ...target } };
 }
 
+/** Reads `HOST:PORT` of another side: a name or an address. */
+export function parseDestinationAddress(text: string): ListenAddress | undefined {
+  return hostAndPort(text, 1);
+}
+
 /** True where only this machine can answer: a unix socket, 127.0.0.0/8, ::1 or `localhost`. */
 export function staysOnThisMachine(upstream: Upstream): boolean {
   return upstream.address.kind === 'unix' || isLoopback(upstream.address.host);

@@ -1,5 +1,6 @@
 import { err, ok } from '../kernel/result.ts';
 import { crossChecks } from './cross-checks.ts';
+import { toIdentity } from './identity-settings.ts';
 import { formatPath, isSecret } from './mistake.ts';
 import { schemaFindings } from './schema-findings.ts';
 import { configSchema } from './schema.ts';
@@ -8,35 +9,31 @@ import { readTree } from './tree.ts';
 import type * as z from 'zod';
 import type { Result } from '../kernel/result.ts';
 import type { Environment } from './expansion.ts';
+import type { IdentitySettings } from './identity-settings.ts';
 import type { ConfigMistake, ConfigPath, Finding } from './mistake.ts';
 import type { ConfigTree } from './tree.ts';
 
-type Frozen<T> = T extends (infer Item)[]
-  ? readonly Frozen<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
-    : T;
+type Frozen<T> = T extends string
+  ? T
+  : T extends (infer Item)[]
+    ? readonly Frozen<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+      : T;
 
 type Parsed = Frozen<z.output<typeof configSchema>>;
-
-/** The identity of this agent, from files. */
-export type IdentityFiles = {
-  readonly certificate: string;
-  readonly privateKey: string;
-  /** Trust domain to path. */
-  readonly trustBundles: Readonly<Record<string, string>>;
-  readonly revocationLists: readonly string[];
-  readonly requireRevocationLists: boolean;
-};
 
 /**
  * A configuration without mistakes: deeply frozen, defaults filled in, durations in milliseconds, sizes in bytes. Paths stand as written.
  * What each key means is in the schema's descriptions (`sallyport check --schema`).
  */
-export type Config = Omit<Parsed, 'identity' | 'outbound'> & { readonly identity: IdentityFiles };
+export type Config = Omit<Parsed, 'identity'> & { readonly identity: IdentitySettings };
 
 /** One listener of `Config.inbound`. */
 export type Inbound = Config['inbound'][number];
+
+/** One listener of `Config.outbound`. */
+export type Outbound = Config['outbound'][number];
 
 /**
  * Reads a configuration file's text, YAML or JSON, with `${NAME}` expanded from `env`. All mistakes are reported together, in the order
@@ -49,15 +46,8 @@ export function loadConfig(text: string, env: Environment): Result<Config, reado
   const found = [...schemaFindings(parsed.error?.issues ?? []), ...crossChecks(tree.value.value)];
   const mistakes = placed(found, tree.value);
   if (mistakes.length > 0 || !parsed.success) return err(mistakes);
-  return ok(toConfig(parsed.data));
-}
-
-/** The keys of sources that are not available are gone; crossChecks made sure of the rest. */
-function toConfig(data: z.output<typeof configSchema>): Config {
-  const { outbound: _notYet, identity, ...rest } = data;
-  const { certificate = '', privateKey = '', trustBundles = {}, revocationLists, requireRevocationLists } = identity;
-  const files: IdentityFiles = { certificate, privateKey, trustBundles, revocationLists, requireRevocationLists };
-  return freeze({ ...rest, identity: files });
+  const { identity, ...rest } = parsed.data;
+  return ok(freeze({ ...rest, identity: toIdentity(identity) }));
 }
 
 /** Findings with their places, one for each path, after what reading already found; sorted as in the file. */

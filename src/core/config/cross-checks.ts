@@ -1,6 +1,7 @@
 import { isLoopback, parseListen, parseUpstream, staysOnThisMachine } from './addresses.ts';
+import { identityFindings } from './identity-checks.ts';
 import { managementFindings } from './management-checks.ts';
-import { at, isEmptyMap, isTrue, items, parsed } from './raw-values.ts';
+import { at, isTrue, items, parsed } from './raw-values.ts';
 
 import type { ListenAddress } from './addresses.ts';
 import type { ConfigPath, Finding } from './mistake.ts';
@@ -14,34 +15,10 @@ export function crossChecks(root: unknown): readonly Finding[] {
     ...identityFindings(at(root, 'identity')),
     ...items(at(root, 'inbound')).flatMap((entry, index) => upstreamFindings(entry, index)),
     ...listenFindings(root),
+    ...items(at(root, 'outbound')).flatMap((entry, index) => outboundFindings(entry, index)),
     ...adminFindings(at(root, 'admin')),
     ...managementFindings(root),
-    ...notYetFindings(root),
   ];
-}
-
-function identityFindings(identity: unknown): Finding[] {
-  const source = at(identity, 'source') ?? 'files';
-  if (identity === null || typeof identity !== 'object') return [];
-  if (source === 'authority' || source === 'workload-api') {
-    return [{ path: ['identity', 'source'], expected: 'files', hint: `"${source}" is not available in this version` }];
-  }
-  const needed = {
-    certificate: 'the path of a PEM file with the certificate chain, leaf first',
-    privateKey: 'the path of a PEM file with the private key',
-    trustBundles: 'a map from trust domains to PEM files, at least one',
-  };
-  const findings: Finding[] = [];
-  for (const [key, expected] of Object.entries(needed)) {
-    const value = at(identity, key);
-    if (value === undefined || isEmptyMap(value)) findings.push({ path: ['identity', key], expected });
-  }
-  for (const key of ['authority', 'workloadApi']) {
-    if (at(identity, key) !== undefined) {
-      findings.push({ path: ['identity', key], expected: 'no such key with `source: files`' });
-    }
-  }
-  return findings;
 }
 
 function upstreamFindings(entry: unknown, index: number): Finding[] {
@@ -64,10 +41,34 @@ function adminFindings(admin: unknown): Finding[] {
   return [{ path: ['admin', 'listen'], expected: 'an address on loopback', hint }];
 }
 
+/** Whoever reaches this listener calls in the name of the agent. */
+function outboundFindings(entry: unknown, index: number): Finding[] {
+  const findings: Finding[] = [];
+  const address = parsed(at(entry, 'listen'), parseListen);
+  if (address !== undefined && !isLoopback(address.host) && !isTrue(at(entry, 'unsafeBeyondLoopback'))) {
+    const hint = 'whoever reaches it calls in the name of this agent; unsafeBeyondLoopback: true allows it';
+    findings.push({ path: ['outbound', index, 'listen'], expected: 'an address on loopback', hint });
+  }
+  const seen = new Set<string>();
+  const destinations = at(entry, 'destinations');
+  const names = typeof destinations === 'object' && destinations !== null ? Object.keys(destinations) : [];
+  for (const name of names) {
+    const isTwice = seen.has(name.toLowerCase());
+    seen.add(name.toLowerCase());
+    if (isTwice)
+      findings.push({ path: ['outbound', index, 'destinations', name], expected: 'each host once, in any case' });
+  }
+  return findings;
+}
+
 /** Two listeners on one address and port: the second could not be opened. Port 0 is always another port. */
 function listenFindings(root: unknown): Finding[] {
   const listeners = [
     ...items(at(root, 'inbound')).map((entry, index) => ({ path: ['inbound', index, 'listen'] as ConfigPath, entry })),
+    ...items(at(root, 'outbound')).map((entry, index) => ({
+      path: ['outbound', index, 'listen'] as ConfigPath,
+      entry,
+    })),
     { path: ['admin', 'listen'] as ConfigPath, entry: at(root, 'admin') },
   ];
   const findings: Finding[] = [];
@@ -90,14 +91,4 @@ function collide(a: ListenAddress, b: ListenAddress): boolean {
 /** True where listening on `host` takes the port of `other` too; `::` takes IPv4 as well, which is how Node opens it. */
 function covers(host: string, other: string): boolean {
   return host === '::' || (host === '0.0.0.0' && !other.includes(':'));
-}
-
-/** Parts of the contract that a later version brings: accepted in form, refused by name. */
-function notYetFindings(root: unknown): Finding[] {
-  const findings: Finding[] = [];
-  if (items(at(root, 'outbound')).length > 0) {
-    const hint = "the agent's own calls are not available in this version";
-    findings.push({ path: ['outbound'], expected: 'no listeners', found: 'a list', hint });
-  }
-  return findings;
 }

@@ -3,15 +3,14 @@ import * as z from 'zod';
 import { DEFAULT_DECISION } from '../model/policy.ts';
 import { parseListen, parseUpstream } from './addresses.ts';
 import { count, duration, flag, list, mapOf, oneOf, path, section, size, text } from './fields.ts';
+import { identitySection } from './identity-section.ts';
 import { limitsSection } from './limits-section.ts';
 import { bundleServerSection, journalSection, statusSection, verificationSection } from './management-section.ts';
+import { outboundSection } from './outbound-section.ts';
 import { parseBundleLocation } from './targets.ts';
 
-/** SPIFFE-ID 2.1: lower-case letters, digits, dots, dashes and underscores, at most 255 bytes. */
-const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 /** A rule's place below `data`, as OPA names entrypoints. */
 const ENTRYPOINT = /^[A-Za-z_][A-Za-z0-9_-]*(?:\/[A-Za-z_][A-Za-z0-9_-]*)*$/;
-const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/[A-Za-z0-9._-]+)+$/;
 
 const listen = () =>
   text(
@@ -22,48 +21,6 @@ const listen = () =>
 
 const matching = (expected: string, pattern: RegExp) =>
   text(expected, (value) => (pattern.test(value) ? value : undefined), pattern);
-
-const identity = section({
-  source: oneOf('files', 'authority', 'workload-api')
-    .prefault('files')
-    .describe('Where keys and certificates come from. Only `files` is available in this version.'),
-  certificate: path('a PEM file with the certificate chain, leaf first')
-    .optional()
-    .describe(
-      'Certificate chain of this agent, PEM, leaf first; needed with `source: files`. Followed when it changes.',
-    ),
-  privateKey: path('a PEM file with the private key')
-    .optional()
-    .describe(
-      'Private key of the leaf, PEM, readable by its owner only; needed with `source: files`. Followed when it changes.',
-    ),
-  trustBundles: mapOf(
-    'a trust domain (lower case)',
-    TRUST_DOMAIN,
-    path('a PEM file with the authorities of that trust domain'),
-  )
-    .optional()
-    .describe(
-      'One PEM file of CA certificates for each trust domain; they are never pooled. Needed with `source: files`. Followed when they change.',
-    ),
-  revocationLists: list('paths', path('a PEM or DER file with certificate revocation lists'))
-    .prefault([])
-    .describe('Certificate revocation lists. Followed when they change.'),
-  requireRevocationLists: flag()
-    .prefault(false)
-    .describe('Refuse peers for whose issuers there is no current revocation list.'),
-  authority: section({
-    url: z.string({ error: 'the URL of the authority' }),
-    id: matching('the SPIFFE ID of the authority', SPIFFE_ID).optional(),
-    trustBundle: path('a PEM file').optional(),
-    token: path('a file with the enrolment token').optional(),
-  })
-    .optional()
-    .describe('Settings of `source: authority`. Not available in this version.'),
-  workloadApi: section({ socket: z.string({ error: 'unix:///PATH or tcp://IP:PORT' }).optional() })
-    .optional()
-    .describe('Settings of `source: workload-api`. Not available in this version.'),
-});
 
 const inbound = section({
   listen: listen().describe('Address for peers: mTLS, HTTP/1.1 and HTTP/2 by ALPN. Port 0 asks for any free port.'),
@@ -102,18 +59,6 @@ const inbound = section({
   contextExtensions: mapOf('a name', /^[^\0]{1,256}$/, z.string({ error: 'text' }))
     .prefault({})
     .describe('Fixed text that the policy finds in `input.attributes.contextExtensions`.'),
-});
-
-const outbound = section({
-  listen: listen().describe("Address for the agent's own calls, on loopback."),
-  destinations: mapOf(
-    'a host name',
-    /^[A-Za-z0-9._:-]{1,260}$/,
-    section({
-      address: z.string({ error: 'HOST:PORT' }).describe("Address of the other side's sidecar."),
-      id: matching('a SPIFFE ID', SPIFFE_ID).describe('The identity that the other side must prove.'),
-    }),
-  ).describe('The hosts that the agent may call.'),
 });
 
 const policy = section({
@@ -162,11 +107,9 @@ const journalQueue = section({
 
 /** The whole file. Input is what YAML or JSON gave; output is `Config`. */
 export const configSchema = section({
-  identity: identity.describe('Who this agent is and whom it trusts.'),
+  identity: identitySection.describe('Who this agent is and whom it trusts.'),
   inbound: list('listeners', inbound, 1).describe('Listeners for peers that call this agent.'),
-  outbound: list('listeners', outbound)
-    .prefault([])
-    .describe("Listeners for the agent's own calls. Not available in this version."),
+  outbound: list('listeners', outboundSection).prefault([]).describe("Listeners for the agent's own calls."),
   policy: policy.describe('What decides.'),
   journal: journalSection,
   journalQueue: journalQueue.prefault({}).describe('The bounded queue before the journal.'),

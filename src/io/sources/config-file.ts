@@ -31,13 +31,7 @@ export function withAbsolutePaths(config: Config, folder: string): Config {
   const { identity, journal, status } = config;
   return Object.freeze({
     ...config,
-    identity: Object.freeze({
-      ...identity,
-      certificate: absolute(identity.certificate),
-      privateKey: absolute(identity.privateKey),
-      trustBundles: Object.freeze(mapValues(identity.trustBundles, absolute)),
-      revocationLists: Object.freeze(identity.revocationLists.map(absolute)),
-    }),
+    identity: absoluteIdentity(identity, absolute),
     policy: absolutePolicy(config.policy, absolute),
     journal: Object.freeze(journal.map((target) => absoluteTarget(target, absolute))),
     ...(status === undefined ? {} : { status: absoluteAt(status, ACCESS_PATHS, absolute) }),
@@ -48,6 +42,26 @@ type Absolute = (path: string) => string;
 
 /** The files that say how a server is reached (`ServerAccess`). */
 const ACCESS_PATHS = ['tokenFile', 'trustBundle', 'certificate', 'privateKey'] as const;
+
+function absoluteIdentity(identity: Config['identity'], absolute: Absolute): Config['identity'] {
+  const trust = {
+    trustBundles: Object.freeze(mapValues(identity.trustBundles, absolute)),
+    federation: Object.freeze(mapValues(identity.federation, (end) => absoluteAt(end, ['trustBundle'], absolute))),
+    revocationLists: Object.freeze(identity.revocationLists.map(absolute)),
+  };
+  switch (identity.source) {
+    case 'files':
+      return absoluteAt({ ...identity, ...trust }, ['certificate', 'privateKey', 'passphrase'], absolute);
+    case 'authority': {
+      const authority = absoluteAt(identity.authority, ['trustBundle', 'token', 'keep'], absolute);
+      return Object.freeze({ ...identity, ...trust, authority });
+    }
+    case 'workload-api':
+      return Object.freeze({ ...identity, ...trust });
+    default:
+      return identity satisfies never;
+  }
+}
 
 function absolutePolicy(policy: Config['policy'], absolute: Absolute): Config['policy'] {
   const { bundle, bundleServer, verification } = policy;

@@ -26,7 +26,10 @@ function fileWith(path: string, value: unknown): Record<string, unknown> {
 
 const written = referenceRows().filter(
   (row) =>
-    row.fallback !== undefined && !/^(?:outbound|admin|status|policy\.bundleServer|journal\[\])(?:\.|$)/.test(row.path),
+    row.fallback !== undefined &&
+    !/^(?:outbound\[\]|identity\.authority|identity\.federation\.NAME|admin|status|policy\.bundleServer|journal\[\])(?:\.|$)/.test(
+      row.path,
+    ),
 );
 
 for (const { path, fallback } of written) {

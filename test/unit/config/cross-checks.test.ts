@@ -30,17 +30,6 @@ test('findings do not depend on the rest of the file being sound', () => {
   ]);
 });
 
-test('with another source the files are not asked for; only the source is told', () => {
-  for (const source of ['authority', 'workload-api']) {
-    assert.deepEqual(paths({ ...minimal(), identity: { source } }), ['identity.source']);
-  }
-});
-
-test('settings of another source are told where files are the source', () => {
-  const identity = { ...(minimal()['identity'] as object), authority: { url: 'https://ca' }, workloadApi: {} };
-  assert.deepEqual(paths({ ...minimal(), identity }), ['identity.authority', 'identity.workloadApi']);
-});
-
 function inbound(unsafe: unknown): unknown {
   return {
     ...minimal(),

@@ -59,28 +59,11 @@ for (const [path, value, said, expected, found] of WRONG) {
   });
 }
 
-/** Known to the contract and refused by name, or unsafe without saying so. */
+/** Unsafe without saying so. */
 const REFUSED: readonly (readonly [path: string, value: unknown, said: string, hint: RegExp])[] = [
-  [
-    'identity',
-    { source: 'authority', authority: { url: 'https://ca' } },
-    'identity.source',
-    /"authority" is not available/,
-  ],
-  ['identity', { source: 'workload-api', workloadApi: {} }, 'identity.source', /"workload-api" is not available/],
   ['policy/bundle', 'http://bundles.example.org/x', 'policy.bundle', /whoever is on the way chooses the policy/],
   ['journal', ['stdout', 'http://logs.example.org/logs'], 'journal[1]', /whoever is on the way reads/],
-  [
-    'outbound',
-    [
-      {
-        listen: '127.0.0.1:1',
-        destinations: { 'b.internal': { address: '10.0.0.7:8443', id: 'spiffe://example.org/b' } },
-      },
-    ],
-    'outbound',
-    /own calls are not available/,
-  ],
+  ['outbound', [{ listen: '0.0.0.0:1', destinations: {} }], 'outbound[0].listen', /in the name of this agent/],
   ['inbound/0/upstream', 'http://10.0.0.1:80', 'inbound[0].upstream', /unsafeUpstreamBeyondLoopback: true/],
   ['inbound/0/upstream', 'tcp://db.internal:80', 'inbound[0].upstream', /unsafeUpstreamBeyondLoopback: true/],
   ['admin', { listen: '0.0.0.0:9901' }, 'admin.listen', /unsafeBeyondLoopback: true/],

@@ -23,6 +23,7 @@ test('relative paths count from the folder of the file, wherever the process sta
   assert.ok(config.ok, JSON.stringify(config));
   const { identity, policy, journal, inbound } = config.value;
   const at = (path: string): string => join(folder, path);
+  assert.ok(identity.source === 'files');
   assert.deepEqual(
     [identity.certificate, identity.privateKey, identity.trustBundles, identity.revocationLists],
     [at('etc/certs/agent.pem'), '/run/agent.key', { 'example.org': at('ca.pem') }, [at('etc/a.crl')]],
@@ -34,6 +35,32 @@ test('relative paths count from the folder of the file, wherever the process sta
   assert.deepEqual(journal, [{ kind: 'stdout' }, { kind: 'file', path: at('etc/logs/decisions.log') }]);
   assert.deepEqual(inbound[0]?.upstream.address, { kind: 'unix', path: '/run/agent.sock' });
   for (const part of [config.value, identity, policy, policy.bundle, journal]) assert.ok(Object.isFrozen(part));
+});
+
+test('so do those of an authority and of bundle endpoints', async (context) => {
+  const folder = await tempFolder(context);
+  const authority = {
+    url: 'https://ca:1',
+    id: 'spiffe://example.org/ca',
+    trustBundle: 'roots.pem',
+    token: 'token',
+    keep: 'kept',
+  };
+  const federation = { 'b.org': { url: 'https://b/bundle', profile: 'https_web', trustBundle: 'b.pem' } };
+  const identity = { source: 'authority', authority, federation, revocationLists: ['http://crl.b/list', 'own.crl'] };
+  const rest = { inbound: [{ listen: '127.0.0.1:0', upstream: 'http://127.0.0.1:1' }], policy: { bundle: 'p' } };
+  await writeFiles(folder, { 'sallyport.json': JSON.stringify({ identity, ...rest }) });
+  const config = await readConfigFile(join(folder, 'sallyport.json'), {});
+  assert.ok(config.ok, JSON.stringify(config));
+  const read = config.value.identity;
+  assert.ok(read.source === 'authority');
+  const at = (path: string): string => join(folder, path);
+  assert.deepEqual(
+    [read.authority.trustBundle, read.authority.token, read.authority.keep, read.federation['b.org']?.trustBundle],
+    [at('roots.pem'), at('token'), at('kept'), at('b.pem')],
+  );
+  assert.deepEqual([read.revocationLists, read.revocationListUrls], [[at('own.crl')], ['http://crl.b/list']]);
+  for (const part of [read, read.authority, read.federation, read.revocationLists]) assert.ok(Object.isFrozen(part));
 });
 
 test('so do those of servers and keys', async (context) => {

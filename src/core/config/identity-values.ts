@@ -1,0 +1,35 @@
+import { ipFamily } from './addresses.ts';
+import { parseHttpUrl } from './targets.ts';
+
+import type { SpiffeId } from '../kernel/brand.ts';
+
+/** Where a revocation list is. */
+export type ListLocation =
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'http'; readonly url: string };
+
+const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/[A-Za-z0-9._-]+)+$/;
+
+/** A SPIFFE ID with a path, of at most 2,048 bytes and without the segments `.` and `..` (SPIFFE-ID 2.2, 2.3). */
+export function parseSpiffeIdText(text: string): SpiffeId | undefined {
+  if (!SPIFFE_ID.test(text) || text.length > 2_048) return undefined;
+  const isDotted = text.split('/').some((segment, index) => index > 2 && (segment === '.' || segment === '..'));
+  return isDotted ? undefined : (text as SpiffeId);
+}
+
+/** Reads a path, or an http(s) URL; any other scheme is a mistake rather than a strange file name. */
+export function parseListLocation(text: string): ListLocation | undefined {
+  const url = parseHttpUrl(text);
+  if (url !== undefined) return { kind: 'http', url };
+  const isPath =
+    text !== '' && text.length <= 4_096 && !text.includes('\0') && !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text);
+  return isPath ? { kind: 'path', path: text } : undefined;
+}
+
+/** SPIFFE Workload Endpoint 4: `unix:///ABSOLUTE/PATH` or `tcp://IP:PORT`, and nothing else. The text itself where it is one. */
+export function parseEndpointSocket(text: string): string | undefined {
+  if (/^unix:\/\/\/[^?#\0]+$/.test(text)) return text;
+  const tcp = /^tcp:\/\/(?:\[([^\]]+)\]|([0-9.]+)):([1-9]\d{0,4})$/.exec(text);
+  const isAddress = tcp !== null && ipFamily(tcp[1] ?? tcp[2] ?? '') !== undefined && Number(tcp[3]) <= 65_535;
+  return isAddress ? text : undefined;
+}

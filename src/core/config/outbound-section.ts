@@ -1,0 +1,67 @@
+import * as z from 'zod';
+
+import { parseDestinationAddress, parseListen } from './addresses.ts';
+import { count, duration, flag, list, mapOf, oneOf, section, text } from './fields.ts';
+import { spiffeId } from './identity-section.ts';
+import { limitsSection } from './limits-section.ts';
+
+/** `host`, `host:port`, `[ipv6]:port` or `*.suffix`, lower or upper case. */
+const HOST_KEY = /^(?:\*\.)?[A-Za-z0-9._:[\]-]{1,260}$/;
+
+const oneId = spiffeId('the other side');
+const IDS = 'the SPIFFE ID that the other side must prove, or a list of them';
+
+const destination = section({
+  address: text('HOST:PORT', parseDestinationAddress, /^.+:[0-9]+$/).describe(
+    "Address of the other side's sidecar. A name is resolved at each new connection.",
+  ),
+  id: z
+    .union([oneId, list('SPIFFE IDs', oneId, 1)], { error: IDS })
+    .transform((value) => (typeof value === 'string' ? [value] : value))
+    .describe('The identity that the other side must prove; of a list any one.'),
+  protocol: oneOf('auto', 'http1', 'http2')
+    .prefault('auto')
+    .describe('How the other side is spoken to: `auto` HTTP/2 for gRPC and HTTP/2 calls, HTTP/1.1 for the rest.'),
+});
+
+/** `outbound[]`. */
+export const outboundSection = section({
+  listen: text(
+    'an IP address and a port, such as 127.0.0.1:15001',
+    parseListen,
+    /^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]+$/,
+  ).describe(
+    "Address for the agent's own calls: plain HTTP/1.1, HTTP/2 or gRPC, on loopback. Also an HTTP proxy (`HTTP_PROXY`) for http:// URLs.",
+  ),
+  unsafeBeyondLoopback: flag()
+    .prefault(false)
+    .describe('Allow an address that other machines can reach: whoever does calls in the name of this agent.'),
+  destinations: mapOf('a host, host:port or *.suffix', HOST_KEY, destination).describe(
+    'The hosts that the agent may call, as it names them. Any other is refused.',
+  ),
+  retries: count(0, 5)
+    .prefault(2)
+    .describe(
+      'How often a call is tried again where nothing can have happened twice: no connection, or refused unprocessed.',
+    ),
+  circuitBreaker: section({
+    failures: count(1, 1_000).prefault(5).describe('Failures in a row that open the circuit to a destination.'),
+    open: duration(100, 3_600_000).prefault('30s').describe('How long calls are refused at once before one is tried.'),
+    requests: count(1, 1_000_000).prefault(1_024).describe('Calls to one destination that may be open at once.'),
+  })
+    .prefault({})
+    .describe('When a destination that fails is left alone.'),
+  paths: section({
+    encodedSlashes: flag().prefault(false).describe('Accept `%2F` and `%5C` in paths.'),
+    doubleSlashes: flag().prefault(false).describe('Accept `//` in paths.'),
+    matrixParameters: flag().prefault(false).describe('Accept `;` in paths.'),
+  })
+    .prefault({})
+    .describe(
+      'What is accepted although two readers could read it differently. Policy sees exactly what is forwarded.',
+    ),
+  limits: limitsSection.prefault({}).describe('Bounds on what the agent can ask of its sidecar.'),
+  contextExtensions: mapOf('a name', /^[^\0]{1,256}$/, z.string({ error: 'text' }))
+    .prefault({})
+    .describe('Fixed text that the policy finds in `input.attributes.contextExtensions`.'),
+});
