@@ -1,8 +1,9 @@
-import type * as z from 'zod';
-
 import { flag, list, mapOf, oneOf, path, section, text } from './fields.ts';
 import { parseEndpointSocket, parseListLocation, parseSpiffeIdText } from './identity-values.ts';
 import { parseHttpUrl } from './targets.ts';
+
+import type * as z from 'zod';
+import type { Frozen } from './load.ts';
 
 /** SPIFFE-ID 2.1: lower-case letters, digits, dots, dashes and underscores, at most 255 bytes. */
 const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
@@ -110,4 +111,4 @@ export const identitySection = section({
 });
 
 /** As the schema gives it; `toIdentity` makes a union of it. */
-export type IdentityOutput = z.output<typeof identitySection>;
+export type IdentityOutput = Frozen<z.output<typeof identitySection>>;

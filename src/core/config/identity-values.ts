@@ -33,3 +33,15 @@ export function parseEndpointSocket(text: string): string | undefined {
   const isAddress = tcp !== null && ipFamily(tcp[1] ?? tcp[2] ?? '') !== undefined && Number(tcp[3]) <= 65_535;
   return isAddress ? text : undefined;
 }
+
+/** A SPIFFE ID in which `{namespace}` and `{serviceAccount}` stand once each, as whole segments or parts of them. */
+export function parseIdTemplate(text: string): string | undefined {
+  const holes = text.match(/\{[^}]*\}/g) ?? [];
+  const isWhole =
+    holes.length === 2 &&
+    text.split('/')[2]?.includes('{') === false &&
+    text.includes('{namespace}') &&
+    text.includes('{serviceAccount}');
+  const filled = text.replace('{namespace}', 'a').replace('{serviceAccount}', 'b');
+  return isWhole && parseSpiffeIdText(filled) !== undefined ? text : undefined;
+}

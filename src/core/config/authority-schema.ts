@@ -1,0 +1,126 @@
+import * as z from 'zod';
+
+import { parseListen } from './addresses.ts';
+import { count, duration, flag, list, mapOf, oneOf, path, section, text } from './fields.ts';
+import { spiffeId } from './identity-section.ts';
+import { parseIdTemplate } from './identity-values.ts';
+import { parseHttpUrl } from './targets.ts';
+
+/** SPIFFE-ID 2.1. */
+const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
+/** RFC 1123 label, as Kubernetes names namespaces and service accounts; `*` is any. */
+const KUBE_NAME = /^(?:\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
+const IP_AND_PORT = /^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]+$/;
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+const listen = () => text('an IP address and a port, such as 0.0.0.0:8444', parseListen, IP_AND_PORT);
+
+const kubernetes = section({
+  audience: z
+    .string({ error: 'text' })
+    .min(1)
+    .max(256)
+    .prefault('sallyport')
+    .describe('The audience that projected service account tokens must be for.'),
+  id: text('a SPIFFE ID with {namespace} and {serviceAccount}', parseIdTemplate)
+    .optional()
+    .describe('The ID of a service account; `spiffe://TRUST-DOMAIN/ns/{namespace}/sa/{serviceAccount}` where absent.'),
+  namespaces: mapOf(
+    'a namespace, or * for any',
+    KUBE_NAME,
+    list(
+      'service accounts, or *',
+      text('a service account, or *', (name) => (KUBE_NAME.test(name) ? name : undefined), KUBE_NAME),
+      1,
+    ),
+  )
+    .prefault({ '*': ['*'] })
+    .describe('Which service accounts of which namespaces may enrol.'),
+  api: text('the https:// URL of the API server', (value) =>
+    value.startsWith('https:') ? parseHttpUrl(value) : undefined,
+  )
+    .optional()
+    .describe('The API server; the one of the cluster that the authority runs in where absent.'),
+  trustBundle: path('a PEM file')
+    .optional()
+    .describe('CA certificates of the API server; the mounted ones where absent.'),
+  token: path('a file')
+    .optional()
+    .describe("The authority's own token for the API server; the mounted one where absent."),
+});
+
+const workloadApi = section({
+  socket: path('a unix socket').describe(
+    'Where the SPIFFE Workload API is served: whoever can open it gets these identities.',
+  ),
+  group: flag().prefault(false).describe("Let the socket's group open it too (mode 0660 rather than 0600)."),
+  identities: list(
+    'identities',
+    section({
+      id: spiffeId('a local workload'),
+      hint: z.string({ error: 'text' }).max(256).prefault('').describe('The hint that tells it from the others.'),
+    }),
+    1,
+  ).describe('What is served, the default identity first.'),
+});
+
+/** The configuration file of `sallyport ca serve`. */
+export const authoritySchema = section({
+  trustDomain: text(
+    'a trust domain (lower case)',
+    (value) => (TRUST_DOMAIN.test(value) ? value : undefined),
+    TRUST_DOMAIN,
+  )
+    .prefault('example.org')
+    .describe('The trust domain whose identities are issued.'),
+  dir: path('the folder of the authority')
+    .prefault('certs')
+    .describe('Folder with roots, issuing certificate and key, state and log; made by `sallyport ca init`.'),
+  listen: listen().prefault('127.0.0.1:8444').describe('Address for sidecars: TLS with the identity of the authority.'),
+  id: spiffeId('the authority')
+    .optional()
+    .describe('The identity of the authority; `spiffe://TRUST-DOMAIN/sallyport/authority` where absent.'),
+  privateKey: path('a file with the key that issues')
+    .optional()
+    .describe(
+      'Key of the issuing certificate where it is not the file that `ca init` made: PEM, encrypted PEM, PKCS#12, or the URI of a key in a PKCS#11 token.',
+    ),
+  passphrase: path('a file').optional().describe('File with the passphrase of the key; readable by its owner only.'),
+  lifetimes: section({
+    leaf: duration(10_000, 30 * DAY)
+      .prefault('1h')
+      .describe('Life of what is issued.'),
+    list: duration(5_000, 30 * DAY)
+      .prefault('10m')
+      .describe('From one revocation list to the moment when the next is due; each is made anew at half of it.'),
+  })
+    .prefault({})
+    .describe('How long things live. Short lives are the first means of revocation.'),
+  crl: section({ listen: listen().describe('Plain HTTP address; lists are signed.') })
+    .optional()
+    .describe('A plain listener that serves nothing but the revocation list and the trust bundle.'),
+  kubernetes: kubernetes.optional().describe('Enrolment by Kubernetes service account tokens; none without this key.'),
+  workloadApi: workloadApi.optional().describe('The SPIFFE Workload API for local callers; none without this key.'),
+  limits: section({
+    perSource: count(1, 10_000).prefault(5).describe('Requests for a certificate a second of one address, on average.'),
+    perId: count(1, 10_000).prefault(10).describe('Certificates a minute for one ID, on average.'),
+    connections: count(1, 100_000).prefault(4_096).describe('Open connections.'),
+  })
+    .prefault({})
+    .describe('Bounds on what callers can ask for.'),
+  log: section({
+    level: oneOf('debug', 'info', 'warn', 'error', 'silent')
+      .prefault('info')
+      .describe('Least level that is written to stderr.'),
+  })
+    .prefault({})
+    .describe('The process log. Issued certificates are written to `issuance.jsonl` in `dir`.'),
+  shutdown: section({
+    grace: duration(0, 10 * MINUTE)
+      .prefault('5s')
+      .describe('After SIGTERM: how long open requests may take to finish.'),
+  })
+    .prefault({})
+    .describe('How the process ends.'),
+});

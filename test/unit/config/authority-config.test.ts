@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import fc from 'fast-check';
+
+import { loadAuthorityConfig } from '../../../src/core/config/authority-config.ts';
+import { parseIdTemplate } from '../../../src/core/config/identity-values.ts';
+
+function wrong(root: unknown): readonly string[] {
+  const loaded = loadAuthorityConfig(JSON.stringify(root), {});
+  return loaded.ok ? [] : loaded.error.map(({ path }) => path);
+}
+
+test('nothing said is everything by default', () => {
+  const loaded = loadAuthorityConfig('', {});
+  assert.ok(loaded.ok);
+  assert.deepEqual(loaded.value, {
+    trustDomain: 'example.org',
+    dir: 'certs',
+    listen: { host: '127.0.0.1', port: 8444 },
+    lifetimes: { leaf: 3_600_000, list: 600_000 },
+    limits: { perSource: 5, perId: 10, connections: 4_096 },
+    log: { level: 'info' },
+    shutdown: { grace: 5_000 },
+  });
+  assert.ok(Object.isFrozen(loaded.value.lifetimes));
+});
+
+test('everything said', () => {
+  const loaded = loadAuthorityConfig(
+    `trustDomain: a.org
+kubernetes: {namespaces: {agents: [planner, researcher]}}
+workloadApi: {socket: /run/a.sock, identities: [{id: spiffe://a.org/x}, {id: spiffe://a.org/y, hint: internal}]}
+crl: {listen: 0.0.0.0:8080}
+`,
+    {},
+  );
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  assert.deepEqual(loaded.value.kubernetes, {
+    audience: 'sallyport',
+    namespaces: { agents: ['planner', 'researcher'] },
+  });
+  assert.deepEqual(loaded.value.workloadApi?.identities[1], { id: 'spiffe://a.org/y', hint: 'internal' });
+  assert.deepEqual(loaded.value.crl, { listen: { host: '0.0.0.0', port: 8080 } });
+});
+
+const MISTAKES: readonly (readonly [root: object, path: string])[] = [
+  [{ trustDomain: 'A.org' }, 'trustDomain'],
+  [{ id: 'spiffe://b.org/x' }, 'id'],
+  [{ kubernetes: { id: 'spiffe://b.org/{namespace}/{serviceAccount}' } }, 'kubernetes.id'],
+  [{ kubernetes: { id: 'spiffe://example.org/{namespace}' } }, 'kubernetes.id'],
+  [{ kubernetes: { namespaces: { agents: [] } } }, 'kubernetes.namespaces.agents'],
+  [{ kubernetes: { api: 'http://api' } }, 'kubernetes.api'],
+  [{ workloadApi: { socket: 'x', identities: [{ id: 'spiffe://b.org/x' }] } }, 'workloadApi.identities[0].id'],
+  [{ workloadApi: { socket: 'x', identities: [] } }, 'workloadApi.identities'],
+  [{ lifetimes: { leaf: '31d' } }, 'lifetimes.leaf'],
+  [{ lifetimes: { leaf: '9s' } }, 'lifetimes.leaf'],
+  [{ crl: { listen: '127.0.0.1:8444' }, listen: '127.0.0.1:8444' }, 'crl.listen'],
+  [{ tokens: 1 }, 'tokens'],
+];
+for (const [root, path] of MISTAKES)
+  test(`${JSON.stringify(root)} is a mistake at ${path}`, () => assert.deepEqual(wrong(root), [path]));
+
+test('a template names both, once', () => {
+  assert.ok(parseIdTemplate('spiffe://a.org/ns/{namespace}/sa/{serviceAccount}') !== undefined);
+  assert.ok(parseIdTemplate('spiffe://a.org/{namespace}.{serviceAccount}') !== undefined);
+  for (const bad of [
+    'spiffe://a.org/{namespace}/{pod}',
+    'spiffe://{namespace}/{serviceAccount}',
+    'spiffe://a.org/{namespace}/{namespace}/{serviceAccount}',
+    'x',
+  ])
+    assert.equal(parseIdTemplate(bad), undefined, bad);
+});
+
+test('property: anything at all is read or refused, never thrown', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (root) => void wrong(root)),
+    { numRuns: 300 },
+  );
+  fc.assert(
+    fc.property(fc.string(), (text) => void loadAuthorityConfig(text, {})),
+    { numRuns: 300 },
+  );
+});
