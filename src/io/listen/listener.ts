@@ -2,6 +2,7 @@ import type { Server as Http1Server } from 'node:http';
 import type { DropArgument } from 'node:net';
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 
+import { readPresentedChain } from '../../core/identity/presented-chain.ts';
 import type { ConnectionId } from '../../core/kernel/brand.ts';
 import type { Clock, Random } from '../../core/kernel/clock.ts';
 import { err, ok, type Result } from '../../core/kernel/result.ts';
@@ -18,7 +19,6 @@ import type { Http1Request } from './http1-request.ts';
 import { applyHttp1Limits, createHttp1Server } from './http1-server.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { ConnectionHost, OpenConnection } from './open-connection.ts';
-import { readPresentedChain } from './presented-chain.ts';
 import type { ListenSettings } from './settings.ts';
 import { sweepPeriodMs } from './sweep-period.ts';
 import { TcpConnection } from './tcp-connection.ts';
