@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { DecisionId } from '../kernel/brand.ts';
+import type { Destination } from '../model/destination.ts';
 import { fault, type Fault } from '../model/faults.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Policy } from '../model/policy.ts';
@@ -43,6 +44,7 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
   /** Why it is refused, or in shadow mode would have been. */
   protected reason: Fault | undefined;
   protected trace: Trace | undefined;
+  protected destination: Destination | undefined;
   #state: 'deciding' | 'forwarding' | 'refusing' | 'closed' = 'deciding';
   #reserved = false;
   #forwardedAtMs: number | undefined;
@@ -123,6 +125,7 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
       atMs: exchange.receivedAtMs,
       connection: exchange.connection,
       peer: exchange.peer,
+      destination: this.destination,
       policy: judgement?.policy ?? this.host.policy(),
       input: judgement?.input ?? this.unjudgedInput,
       asReceived: judgement === undefined && this.unjudgedInput === undefined ? this.asReceived() : undefined,

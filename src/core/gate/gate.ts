@@ -13,7 +13,9 @@ import { forwardedClientCert } from '../request/client-cert.ts';
 import type { CaseHost, OpenCase } from './case.ts';
 import { ConnectionCase } from './connection-case.ts';
 import type { Exchange, RawExchange, RefusalAnswer } from './exchange.ts';
+import type { FindDestination } from './destinations.ts';
 import { connectionInput, type Agent } from './input.ts';
+import { outboundInput } from './outbound-input.ts';
 import type { Forward, JournalPort, Observer } from './ports.ts';
 import { OpenPerPeer } from './open-per-peer.ts';
 import { refusalAnswer } from './refusal.ts';
@@ -28,6 +30,8 @@ export type GateSettings = {
   readonly listener: string;
   /** `attributes.contextExtensions` of the policy input: fixed text that the operator set for this listener. */
   readonly contextExtensions?: Readonly<Record<string, string>> | undefined;
+  /** Outbound: where the agent may call. Its connections are `direction: 'outbound'`, in cleartext, and whoever calls on them is anonymous. */
+  readonly destinations?: FindDestination | undefined;
 };
 
 /** What the certificate chain of a connection looks like before it was judged. */
@@ -90,9 +94,10 @@ export class Gate<E extends Exchange, R extends RawExchange> {
         this.#write(facts, reserved);
       },
     };
-    const { limits, tolerance } = settings;
+    const { limits, tolerance, destinations } = settings;
+    const { random, descriptors, forward } = deps;
     this.#peers = new OpenPerPeer(limits.openPerPeer);
-    this.#guard = { limits, tolerance, random: deps.random, descriptors: deps.descriptors, forward: deps.forward };
+    this.#guard = { limits, tolerance, random, descriptors, forward, destinations };
   }
 
   /** Judges the peer of a new connection, before a byte of a request is read. */
@@ -165,12 +170,19 @@ export class Gate<E extends Exchange, R extends RawExchange> {
     const facts: ConnectionFacts = {
       input: connectionInput(connection, peer, agent, subject),
       clientCertHeader: peer.kind === 'identified' ? forwardedClientCert(peer, agent.spiffeId) : undefined,
+      inputTo: this.#isOutbound(connection) ? outboundInput(connection, agent) : undefined,
     };
     this.#facts.set(connection, facts);
     return facts;
   }
 
+  /** Both the gate and the listener say so: a peer that comes without a certificate is let in nowhere else. */
+  #isOutbound(connection: Connection): boolean {
+    return this.#settings.destinations !== undefined && connection.direction === 'outbound';
+  }
+
   #judge(connection: Connection, presented: Presented): Peer {
+    if (this.#isOutbound(connection)) return { kind: 'anonymous' };
     const peer = this.#deps.identity(presented, connection.tls?.resumed ?? false);
     if (peer.kind !== 'identified' || presented.authorized) return peer;
     const detail = presented.authorizationError ?? 'the TLS library did not authorize the chain';

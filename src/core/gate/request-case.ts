@@ -11,11 +11,14 @@ import type { RecordFacts } from '../model/record-facts.ts';
 import type { CanonicalRequest } from '../model/request.ts';
 import { canonicalise } from '../request/canonicalise.ts';
 import type { ProtoDescriptors } from '../request/grpc-body.ts';
+import { fromBrowser } from '../request/plain-call.ts';
 import { Case, type CaseHost } from './case.ts';
 import type { CollectedBody, Exchange } from './exchange.ts';
+import type { FindDestination } from './destinations.ts';
 import type { ConnectionInput } from './input.ts';
 import { judge } from './judgement.ts';
 import { applyObligations } from './obligations.ts';
+import type { InputTo } from './outbound-input.ts';
 import { Permit } from './permit.ts';
 import type { Forward } from './ports.ts';
 import { bodyWanted, readInput, type ReadInput } from './readings.ts';
@@ -28,18 +31,26 @@ export type RequestGuard<E> = {
   readonly random: Random;
   readonly descriptors: () => ProtoDescriptors | undefined;
   readonly forward: Forward<E>;
+  /** Outbound: where the agent may call. */
+  readonly destinations: FindDestination | undefined;
 };
 
 /** The facts of a connection that its requests share. */
-export type ConnectionFacts = { readonly input: ConnectionInput; readonly clientCertHeader: string | undefined };
+export type ConnectionFacts = {
+  readonly input: ConnectionInput;
+  readonly clientCertHeader: string | undefined;
+  /** Outbound: the input of a call to one destination, instead of `input`. */
+  readonly inputTo: InputTo | undefined;
+};
 
 /**
- * One request from complete head to written record. Read top down: `decide` (canonical request), `#collect` (body, only if read),
+ * One request from complete head to written record. Read top down: `decide` (canonical request), `#direct` (outbound: where to), `#collect` (body, only if read),
  * `#judge` (input, policy), then `#pass` or `refuse`.
  */
 export class RequestCase<E extends Exchange> extends Case<E> {
   readonly #guard: RequestGuard<E>;
   readonly #facts: ConnectionFacts;
+  #base: ConnectionInput;
   #request: CanonicalRequest | undefined;
   #denial: DenialAnswer | undefined;
   #bodyCollected = false;
@@ -48,6 +59,7 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     super(host, exchange, decisionId);
     this.#guard = guard;
     this.#facts = facts;
+    this.#base = facts.input;
   }
 
   protected override decide(): void {
@@ -67,7 +79,23 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     }
     this.#request = canonical.value;
     this.trace = canonical.value.trace;
-    this.#collect(canonical.value, undefined);
+    const { destinations } = this.#guard;
+    const problem = destinations === undefined ? undefined : this.#direct(canonical.value, destinations);
+    if (problem === undefined) this.#collect(canonical.value, undefined);
+    else this.refuse(problem);
+  }
+
+  /** Finds where an outbound call goes. What goes nowhere is refused in shadow mode too: there is nothing that it could be forwarded to. */
+  #direct(request: CanonicalRequest, destinations: FindDestination): Fault | undefined {
+    const browser = fromBrowser(request.headers);
+    if (browser !== undefined) return browser;
+    const destination = destinations(request.authority);
+    const input = destination === undefined ? undefined : this.#facts.inputTo?.(destination);
+    if (input === undefined)
+      return fault('destination_unknown', `no destination is configured for ${request.authority}`);
+    this.#base = input;
+    this.destination = destination;
+    return undefined;
   }
 
   /** Reads as much of the body as the policy of this moment needs, if any; a policy that came meanwhile may need more. */
@@ -126,7 +154,7 @@ export class RequestCase<E extends Exchange> extends Case<E> {
 
   #read(request: CanonicalRequest, policy: Policy, collected: CollectedBody | undefined): ReadInput {
     return readInput({
-      base: this.#facts.input,
+      base: this.#base,
       request,
       requestId: this.decisionId,
       receivedAtMs: this.exchange.receivedAtMs,
@@ -138,7 +166,8 @@ export class RequestCase<E extends Exchange> extends Case<E> {
 
   #pass(request: CanonicalRequest, obligations: Obligations): void {
     this.forwarding();
-    const permit = Permit.mint(this.decisionId, this.exchange.connection, applyObligations(request, obligations));
+    const permitted = applyObligations(request, obligations);
+    const permit = Permit.mint(this.decisionId, this.exchange.connection, permitted, this.destination);
     this.#guard.forward(permit, this.exchange, (outcome) => this.close(outcome));
   }
 
@@ -165,7 +194,7 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     const request = this.#request;
     if (request === undefined) return undefined;
     if (this.#bodyCollected) {
-      const source = this.#facts.input.source(policy.needs.peerCertificate);
+      const source = this.#base.source(policy.needs.peerCertificate);
       return { ...before, attributes: { ...before.attributes, source } };
     }
     const isUnread = bodyWanted(request, policy.needs, this.#guard.descriptors()) !== undefined;

@@ -20,7 +20,7 @@ export type PolicyInput = {
   /** Built only where the policy reads it; null for content types that have no reading. */
   readonly parsed_body?: unknown;
   readonly truncated_body?: boolean;
-  /** The peer's SPIFFE ID (as OPA-Envoy sets it from XFCC); absent when there is none. */
+  /** The caller's SPIFFE ID (as OPA-Envoy sets it from XFCC): the peer's inbound, our own outbound; absent when there is none. */
   readonly source_principal?: string;
   readonly sallyport: SallyportInput;
 };
@@ -55,6 +55,7 @@ export type SallyportInput = {
   readonly direction: 'inbound' | 'outbound';
   /** What is decided on: one request, or a connection whose bytes are forwarded unread (TCP). */
   readonly subject: 'request' | 'connection';
+  /** The other side. Outbound: who it has to be, where that is one ID; there is no connection yet, so nothing of a certificate. */
   readonly peer: {
     readonly spiffe_id?: string;
     readonly trust_domain?: string;
@@ -77,4 +78,11 @@ export type SallyportInput = {
     readonly sni?: string;
   };
   readonly agent: { readonly spiffe_id?: string; readonly listener: string };
+  /** Outbound only: where the call goes, and who may be there. `name` as configured; `host` and `port` are dialled. */
+  readonly destination?: {
+    readonly name: string;
+    readonly host: string;
+    readonly port: number;
+    readonly spiffe_ids: readonly string[];
+  };
 };

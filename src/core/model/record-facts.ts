@@ -1,6 +1,7 @@
 import type { DecisionId } from '../kernel/brand.ts';
 import type { Connection } from './connection.ts';
 import type { Decision } from './decision.ts';
+import type { Destination } from './destination.ts';
 import type { Fault } from './faults.ts';
 import type { Outcome } from './outcome.ts';
 import type { Peer } from './peer.ts';
@@ -15,6 +16,8 @@ export type RecordFacts = {
   readonly atMs: number;
   readonly connection: Connection;
   readonly peer: Peer;
+  /** Where an outbound call goes; undefined for an inbound one, and for a call to nowhere that is configured. */
+  readonly destination?: Destination | undefined;
   readonly policy: Policy | undefined;
   readonly input: PolicyInput | undefined;
   /** Method and target as received, where the head was refused before an input could be made of it. */

@@ -35,10 +35,18 @@ export type DecisionRecord = {
 /** `sallyport` in a record: what OPA's event has no place for. */
 export type SallyportRecord = {
   readonly direction: 'inbound' | 'outbound';
-  /** SPIFFE ID of the peer; for a rejected peer the ID it claimed, which nothing proves; absent without one. */
+  /** SPIFFE ID of the peer that called; for a rejected peer the ID it claimed, which nothing proves; absent without one, and outbound. */
   readonly peer?: string;
   readonly remote: string;
   readonly connection: string;
+  /** Outbound: where the call goes, the IDs of which the server must prove one, and the server that did, once one was reached. */
+  readonly destination?: {
+    readonly name: string;
+    /** `host:port` that is dialled. */
+    readonly address: string;
+    readonly ids: readonly string[];
+    readonly peer?: { readonly spiffe_id: string; readonly serial: string };
+  };
   readonly verdict: 'allow' | 'deny' | 'would-deny';
   readonly fault?: string;
   /** What exactly was wrong, for the operator; with `fault`. */

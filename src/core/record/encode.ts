@@ -1,3 +1,4 @@
+import type { Destination, ProvenServer } from '../model/destination.ts';
 import type { RecordFacts } from '../model/record-facts.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { quote } from './json-text.ts';
@@ -23,6 +24,9 @@ const MAX_MESSAGE = 1_024;
 const MAX_METHOD = 64;
 const MAX_TARGET = 2_048;
 const MAX_POINTERS = 256;
+const MAX_IDS = 16;
+/** SPIFFE-ID 2.3. */
+const MAX_ID = 2_048;
 
 /**
  * The record as one line of JSON, up to the members `prev` and `hash` that `sealLine` adds: the object `sallyport` is still open.
@@ -57,6 +61,7 @@ function encodeSallyport(facts: RecordFacts, found: Findings): string {
   let part = `,"sallyport":{"direction":"${connection.direction}"`;
   if (peer !== undefined) part += `,"peer":${quote(peer)}`;
   part += `,"remote":${quote(endpoint(connection.remote))},"connection":${quote(connection.id)}`;
+  if (facts.destination !== undefined) part += encodeDestination(facts.destination, facts.outcome);
   part += `,"verdict":"${found.verdict}"`;
   if (facts.fault !== undefined) {
     part += `,"fault":"${facts.fault.code}","detail":${quote(facts.fault.detail, MAX_MESSAGE)}`;
@@ -69,6 +74,17 @@ function encodeSallyport(facts: RecordFacts, found: Findings): string {
   part += `,"outcome":${encodeOutcome(facts.outcome, facts.totalMs)}`;
   const cached = evaluation !== undefined && evaluation.kind !== 'failed' && evaluation.cached;
   return `${part},"cached":${cached},"steps":${natural(evaluation?.steps ?? 0)},`;
+}
+
+function encodeDestination({ name, address, ids }: Destination, outcome: Outcome): string {
+  const at = endpoint({ address: address.host, port: address.port });
+  const server = outcome.kind === 'refused' ? undefined : outcome.server;
+  const proven = server === undefined ? '' : `,"peer":${encodeServer(server)}`;
+  return `,"destination":{"name":${quote(name)},"address":${quote(at)},"ids":${texts(ids, MAX_IDS, MAX_ID)}${proven}}`;
+}
+
+function encodeServer({ spiffeId, serial }: ProvenServer): string {
+  return `{"spiffe_id":${quote(spiffeId)},"serial":${quote(serial)}}`;
 }
 
 function encodeOutcome(outcome: Outcome, totalMs: number): string {

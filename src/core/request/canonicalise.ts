@@ -12,6 +12,7 @@ import type { Fields } from './fields.ts';
 import { http1Framing, http2Framing } from './framing.ts';
 import { checkGrpcCall, grpcTimeoutMs, isGrpcContentType } from './grpc-call.ts';
 import { readPseudoHeaders } from './pseudo-headers.ts';
+import { asksForTls } from './plain-call.ts';
 import { originForm, readTarget } from './target.ts';
 import type { Target } from './target.ts';
 import { beginTrace, continueTrace, traceparentOf } from './trace-context.ts';
@@ -37,10 +38,12 @@ export type RequestContext = {
  * Gives the one reading of a request head, frozen, or the fault that says why there is none: what two readers could read differently is
  * refused, not repaired. Never throws. Besides the faults of the parts: `request_line_invalid` for a version other than HTTP/1.0 and
  * 1.1, `method_refused`, `target_too_long`, `headers_too_large`, `body_too_large` for a length announced over the limit, `expectation_failed`.
+ * Of the agent's own calls also `call_not_plain`.
  */
 export function canonicalise(head: RawHead, context: RequestContext): Result<CanonicalRequest, Fault> {
   const request = head.kind === 'http1' ? readHttp1(head, context) : readHttp2(head, context);
-  return 'code' in request ? err(request) : ok(request);
+  if (!('code' in request)) return ok(request);
+  return err(context.scheme === 'http' ? (asksForTls(head) ?? request) : request);
 }
 
 type Http1Head = Extract<RawHead, { kind: 'http1' }>;
@@ -66,7 +69,8 @@ function readHttp1(head: Http1Head, context: RequestContext): CanonicalRequest |
   const body = http1Framing(fields, version);
   if (body.kind === 'fault') return body;
   const protocol = version === '1.1' ? 'HTTP/1.1' : 'HTTP/1.0';
-  if (!head.upgrade && !(options.upgrade && fields.upgrade !== undefined)) {
+  const asksForUpgrade = head.upgrade || (options.upgrade && fields.upgrade !== undefined);
+  if (!asksForUpgrade || (context.scheme === 'http' && offersHttp2(fields))) {
     return finish({ protocol, style: 'http', method, authority, target, body }, fields, context);
   }
   const problem = options.upgrade ? checkWebSocketHandshake(method, version, fields, body) : upgradeNotNamed();
@@ -143,6 +147,14 @@ function checkPseudoHeaders(
 
 function schemeOf(context: RequestContext): 'https' | 'http' {
   return context.scheme ?? 'https';
+}
+
+/**
+ * Clients that would rather speak HTTP/2 offer it with their first cleartext request (Java's does). The offer may be ignored (RFC 9110 section 7.8); neither it
+ * nor its settings are passed on.
+ */
+function offersHttp2(fields: Fields): boolean {
+  return fields.upgrade?.toLowerCase() === 'h2c';
 }
 
 function upgradeNotNamed(): Fault {

@@ -128,7 +128,7 @@ describe('RFC 9112 3.2.2: absolute-form', () => {
     const target = 'http://agent.example.org/a';
     const request = accepted(http1({ target }), { scheme: 'http' });
     assert.deepEqual([request.scheme, request.target], ['http', '/a']);
-    assert.equal(refusal(http1({ target: 'https://agent.example.org/a' }), { scheme: 'http' }), 'target_invalid');
+    assert.equal(refusal(http1({ target: 'https://agent.example.org/a' }), { scheme: 'http' }), 'call_not_plain');
   });
 });
 
