@@ -2,7 +2,7 @@ import { access, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { parseCertificate } from '../../core/identity/certificate.ts';
-import { pemBlocks } from '../../core/identity/pem.ts';
+import { encodePem, pemBlocks } from '../../core/identity/pem.ts';
 import { parseSpiffeId, parseTrustDomain } from '../../core/identity/spiffe-id.ts';
 import { leafId } from '../../core/identity/svid-rules.ts';
 import { createAuthority, openAuthority } from '../../core/issuance/authority.ts';
@@ -15,7 +15,7 @@ import { writeWhole } from './whole-file.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { Authority } from '../../core/issuance/authority.ts';
 import type { LeafRequest } from '../../core/issuance/leaf.ts';
-import type { IssuanceDeps } from '../../core/issuance/x509.ts';
+import type { IssuanceDeps } from '../../core/issuance/deps.ts';
 import type { AuthorityEvent } from './authority-log.ts';
 
 /** `refused`: what was asked for is not to be done; `failed`: files could not be read or written. */
@@ -83,7 +83,7 @@ class Folder implements AuthorityFolder {
       if (!force && (await exists(files.key)))
         return refused(`${files.key} is there already; --force replaces it, and what it signed is worth nothing then`);
       await mkdir(this.#folder, { recursive: true });
-      await writeWhole(files.key, authority.value.keys.privateKeyPem, 0o600);
+      await writeWhole(files.key, authority.value.privateKeyPem, 0o600);
       await writeWhole(files.bundle, authority.value.certificatePem, 0o644);
       await writeWhole(files.log, '', 0o600);
       const list = await this.#writeList(authority.value, [], DEFAULT_CRL_TTL_MS);
@@ -159,9 +159,9 @@ class Folder implements AuthorityFolder {
       .filter((entry) => entry.event === 'revoked')
       .map(({ serial, at }) => ({ serial, atMs: Date.parse(at) }));
     const number = Math.floor(this.#deps.clock.wallMs() / 1_000);
-    const list = await makeCrl(authority, { revoked, number, ttlMs }, this.#deps);
+    const list = await makeCrl(authority.signer, { revoked, number, ttlMs }, this.#deps);
     if (!list.ok) return refused(list.error);
-    await writeWhole(this.#files(authority.trustDomain).crl, list.value, 0o644);
+    await writeWhole(this.#files(authority.trustDomain).crl, encodePem('X509 CRL', list.value), 0o644);
     return ok(revoked.length);
   }
 
@@ -174,7 +174,7 @@ class Folder implements AuthorityFolder {
       );
     }
     const [bundle, key] = await Promise.all([readFile(files.bundle, 'utf8'), readFile(files.key, 'utf8')]);
-    const authority = await openAuthority(trustDomain, bundle, key);
+    const authority = await openAuthority(trustDomain, bundle, key, this.#deps.clock.wallMs());
     return authority.ok ? authority : failed(`${files.key}: ${authority.error}`);
   }
 
