@@ -5,10 +5,20 @@ import type { TrustDocument } from '../../core/model/svid.ts';
 import type { Source } from './follower.ts';
 import type { Problems } from './problem.ts';
 
+/** Our certificate and its key. */
+export type OwnPart = {
+  /** DER, leaf first, without the root. */
+  readonly chain: readonly Uint8Array[];
+  /** May live in a token, and is then never to be exported. */
+  readonly privateKey: KeyObject;
+  /** The PEM that Node's TLS takes for a key that cannot be exported: the URI of a key in a token. Default: the key itself, as PKCS#8. */
+  readonly tlsKey?: string | undefined;
+};
+
 /** One contribution to who we are and whom we believe, as it stands at one moment: full state, so what is missing is not there any more. */
 export type IdentityPart = {
-  /** Our certificate, leaf first, DER, without the root, and its key (which may live in a token: never export it). Exactly one part brings it. */
-  readonly own?: { readonly chain: readonly Uint8Array[]; readonly privateKey: KeyObject } | undefined;
+  /** Exactly one part of an identity brings it. One that had it and has it no more was withdrawn. */
+  readonly own?: OwnPart | undefined;
   /** DER of the CA certificates of each trust domain. */
   readonly bundles: ReadonlyMap<TrustDomain, readonly Uint8Array[]>;
   /** DER of revocation lists. */
@@ -28,6 +38,8 @@ export type PartWatch = {
 export type NamedPart = {
   /** Names it in problems: `authority`, `workload-api`, `federation of partner.example`, a URL … */
   readonly name: string;
+  /** No identity is in force before this part brought something: a file of ours that cannot be read must not be passed over at a start. Default false. */
+  readonly required?: boolean | undefined;
   readonly create: (watch: PartWatch) => Source<IdentityPart>;
 };
 
@@ -53,10 +65,7 @@ export interface AuthorityClient {
   /** Enrols a new key by the token, whose file is read at each call. `csr`: DER of a PKCS #10 request. */
   enrol(csr: Uint8Array): Promise<Result<Enrolled, ClientFault>>;
   /** Renews by the certificate in force, shown in mTLS. */
-  renew(
-    csr: Uint8Array,
-    current: { readonly chain: readonly Uint8Array[]; readonly privateKey: KeyObject },
-  ): Promise<Result<Enrolled, ClientFault>>;
+  renew(csr: Uint8Array, current: OwnPart): Promise<Result<Enrolled, ClientFault>>;
   /** Whom to believe now; with the revision that we hold it waits up to `waitMs` for a change (long poll). */
   trust(revision: string | undefined, waitMs: number): Promise<Result<TrustDocument | 'unchanged', ClientFault>>;
   /** DER of the roots that the authority's own certificate is verified with, from now on. */
@@ -93,11 +102,11 @@ export type CreateWorkloadApiClient = (watch: {
   readonly onProblem: (problem: string | undefined) => void;
 }) => WorkloadApiClient;
 
+/** A private key as it was opened. `chain`: of a file that holds certificates too (PKCS#12), leaf first, DER; empty otherwise. */
+export type OpenedKey = Omit<OwnPart, 'chain'> & { readonly chain: readonly Uint8Array[] };
+
 /**
  * Opens a private key from the bytes of its file, whatever its form (PEM, encrypted PEM, PKCS#12, the URI of a key in a PKCS#11 token). The error
- * holds nothing of the key. `chain` is that of a file that holds certificates too (PKCS#12), leaf first, DER; empty otherwise.
+ * holds nothing of the key, and not its path. Who may read the file was checked before.
  */
-export type OpenKey = (
-  path: string,
-  bytes: Uint8Array,
-) => Promise<Result<{ readonly privateKey: KeyObject; readonly chain: readonly Uint8Array[] }, string>>;
+export type OpenKey = (bytes: Uint8Array, path: string) => Promise<Result<OpenedKey, string>>;

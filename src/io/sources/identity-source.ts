@@ -1,84 +1,99 @@
 import { dirname } from 'node:path';
 
 import { checkOwnIdentity } from '../../core/identity/own-identity.ts';
-import { encodePem } from '../../core/identity/pem.ts';
 import { createTrustStore } from '../../core/identity/trust-store.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { fingerprint } from './fingerprint.ts';
 import { createSource } from './follower.ts';
 import { identityDigest, identityParts, identityWarnings, pathsOf, readIdentityFiles } from './identity-files.ts';
+import { openPemKey } from './identity-key.ts';
+import { createSnapshot } from './identity-snapshot.ts';
 
 import type { OwnIdentity } from '../../core/identity/own-identity.ts';
 import type { TrustStore } from '../../core/identity/trust-store.ts';
 import type { Clock } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { FollowOptions, Source } from './follower.ts';
-import type { IdentityContent, IdentityParts, IdentityPaths } from './identity-files.ts';
+import type { IdentityContent, IdentityParts, IdentityPaths, SomePaths } from './identity-files.ts';
+import type { IdentityPart, OpenKey } from './identity-part.ts';
+import type { IdentitySnapshot } from './identity-snapshot.ts';
 import type { Problems } from './problem.ts';
 
-/** Who we are and whom we believe, checked as one: key fits certificate, certificate keeps the X509-SVID rules, bundles and lists are sound. */
-export type IdentitySnapshot = {
-  readonly own: OwnIdentity;
+export type { IdentitySnapshot } from './identity-snapshot.ts';
+
+/** `openKey`: how private keys are opened; default: plain PEM only. */
+type FilesDeps = { readonly clock: Clock; readonly openKey?: OpenKey | undefined };
+
+/** Creates the source of an identity that is files alone. Failed content is tried again at every look: what is not yet valid may become so. */
+export function createIdentitySource(
+  paths: IdentityPaths,
+  deps: FilesDeps & FollowOptions<IdentitySnapshot>,
+): Source<IdentitySnapshot> {
+  return followFiles(paths, deps, (judged) => snapshotOf(judged, paths));
+}
+
+/**
+ * Creates the part of an identity that stands in files: our certificate and key, trust bundles and revocation lists, or trust alone. All of it is
+ * judged and followed as by `createIdentitySource`.
+ */
+export function createFilesPart(paths: SomePaths, deps: FilesDeps & FollowOptions<IdentityPart>): Source<IdentityPart> {
+  return followFiles(paths, deps, ({ parts: { own, bundles, crls }, warnings }) =>
+    ok(Object.freeze({ own, bundles, crls, warnings })),
+  );
+}
+
+/** Files that were taken apart, and what was found to be in order. */
+type Judged = {
+  readonly parts: IdentityParts;
+  readonly own: OwnIdentity | undefined;
   readonly trust: TrustStore;
-  /** Our chain as PEM, leaf first, and its key, for the TLS library. Never to be logged. */
-  readonly certificateChain: string;
-  readonly privateKey: string;
-  /** The certificates of all trust bundles as PEM, for the TLS library. */
-  readonly trustAnchors: readonly string[];
-  /** What an operator should mend although nothing is refused for it. */
   readonly warnings: readonly string[];
 };
 
-/** Creates the source of identity from files. Failed content is tried again at every look: what is not yet valid may become so. */
-export function createIdentitySource(
-  paths: IdentityPaths,
-  deps: { readonly clock: Clock } & FollowOptions<IdentitySnapshot>,
-): Source<IdentitySnapshot> {
+function followFiles<T>(
+  paths: SomePaths,
+  deps: FilesDeps & FollowOptions<T>,
+  make: (judged: Judged) => Result<T, Problems>,
+): Source<T> {
   const all = pathsOf(paths);
-  return createSource<IdentityContent, IdentitySnapshot>(
+  let before: TrustStore | undefined;
+  return createSource<IdentityContent, T>(
     {
       fingerprint: () => fingerprint(all),
       folders: () => [...new Set(all.map((path) => dirname(path)))],
       read: () => readIdentityFiles(paths),
       digest: identityDigest,
-      apply: (content) => Promise.resolve(judge(content, paths, deps.clock.wallMs())),
+      apply: async (content) => {
+        const parts = await identityParts(content, paths, deps.openKey ?? openPemKey);
+        if (!parts.ok) return parts;
+        const judged = judge(parts.value, paths, deps.clock.wallMs(), before);
+        if (!judged.ok) return judged;
+        before = judged.value.trust;
+        return make({ ...judged.value, warnings: identityWarnings(content, paths) });
+      },
     },
     { retry: true, ...deps },
   );
 }
 
-function judge(content: IdentityContent, paths: IdentityPaths, atMs: number): Result<IdentitySnapshot, Problems> {
-  const parts = identityParts(content, paths);
-  if (!parts.ok) return parts;
-  const own = checkOwnIdentity(parts.value.chain, parts.value.publicKeySpki, atMs);
-  const trust = createTrustStore(parts.value.bundles, parts.value.crls);
+function judge(
+  parts: IdentityParts,
+  { certificate = '' }: SomePaths,
+  atMs: number,
+  before: TrustStore | undefined,
+): Result<Omit<Judged, 'warnings'>, Problems> {
+  const own = parts.own && checkOwnIdentity(parts.own.chain, parts.own.publicKeySpki, atMs);
+  const trust = createTrustStore(parts.bundles, parts.crls, before);
   const problems = [
-    ...(own.ok ? [] : own.error.map((detail) => `${paths.certificate}: ${detail}`)),
+    ...(own === undefined || own.ok ? [] : own.error.map((detail) => `${certificate}: ${detail}`)),
     ...(trust.ok ? [] : trust.error.map(({ subject, detail }) => `${subject}: ${detail}`)),
   ];
-  if (!own.ok || !trust.ok) return err(problems);
-  return ok(
-    Object.freeze({
-      own: own.value,
-      trust: trust.value,
-      ...pemOf(parts.value),
-      warnings: [...identityWarnings(content, paths), ...listWarnings(trust.value)],
-    }),
-  );
+  if (own?.ok === false || !trust.ok) return err(problems);
+  return ok({ parts, own: own?.value, trust: trust.value });
 }
 
-/** A list of an issuer in no trust bundle may be that of an intermediate; more often it is a mistake, and revokes nobody. */
-function listWarnings({ crls }: TrustStore): readonly string[] {
-  const foreign = crls.filter(({ anchored }) => !anchored);
-  return foreign.map(
-    ({ issuer }) => `the revocation list of ${issuer} counts for intermediates only: no trust bundle has this issuer`,
-  );
-}
-
-function pemOf(parts: IdentityParts): Pick<IdentitySnapshot, 'certificateChain' | 'privateKey' | 'trustAnchors'> {
-  return {
-    certificateChain: parts.chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
-    privateKey: parts.privateKey.export({ type: 'pkcs8', format: 'pem' }),
-    trustAnchors: [...parts.bundles.values()].flat().map((der) => encodePem('CERTIFICATE', der)),
-  };
+function snapshotOf({ parts, own, trust, warnings }: Judged, paths: IdentityPaths): Result<IdentitySnapshot, Problems> {
+  if (parts.own === undefined || own === undefined) return err([`${paths.certificate}: there is no certificate`]);
+  const snapshot = createSnapshot({ own, part: parts.own, trust, bundles: parts.bundles, warnings });
+  return snapshot.ok ? snapshot : err([`${paths.privateKey}: ${snapshot.error}`]);
 }

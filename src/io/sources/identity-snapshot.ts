@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+
+import { encodePem } from '../../core/identity/pem.ts';
+import { err, ok } from '../../core/kernel/result.ts';
+
+import type { KeyObject } from 'node:crypto';
+import type { OwnIdentity } from '../../core/identity/own-identity.ts';
+import type { TrustStore } from '../../core/identity/trust-store.ts';
+import type { TrustDomain } from '../../core/kernel/brand.ts';
+import type { Result } from '../../core/kernel/result.ts';
+import type { OwnPart } from './identity-part.ts';
+
+/** Who we are and whom we believe, checked as one: key fits certificate, certificate keeps the X509-SVID rules, bundles and lists are sound. */
+export type IdentitySnapshot = {
+  readonly own: OwnIdentity;
+  readonly trust: TrustStore;
+  /** Changes whenever our certificate, its key or anything of trust does; nothing else changes it. */
+  readonly revision: string;
+  /** Our chain, DER, leaf first. */
+  readonly chain: readonly Uint8Array[];
+  /** Our chain as PEM, leaf first, and its key, for the TLS library. Never to be logged. The key of a token is its URI as PEM, not the key itself. */
+  readonly certificateChain: string;
+  readonly privateKey: string;
+  /** The certificates of all trust bundles as PEM, for the TLS library. */
+  readonly trustAnchors: readonly string[];
+  /** What an operator should mend although nothing is refused for it. */
+  readonly warnings: readonly string[];
+};
+
+/** What a snapshot is made of: each part of it judged before. */
+export type SnapshotContent = {
+  readonly own: OwnIdentity;
+  readonly part: OwnPart;
+  readonly trust: TrustStore;
+  /** What `trust` was made of. */
+  readonly bundles: ReadonlyMap<TrustDomain, readonly Uint8Array[]>;
+  readonly warnings: readonly string[];
+};
+
+/** Makes a snapshot; fails where the TLS library could not be given the key. */
+export function createSnapshot({
+  own,
+  part,
+  trust,
+  bundles,
+  warnings,
+}: SnapshotContent): Result<IdentitySnapshot, string> {
+  const privateKey = part.tlsKey ?? exported(part.privateKey);
+  if (privateKey === undefined)
+    return err('the private key cannot be exported, and nothing names it to the TLS library');
+  return ok(
+    Object.freeze({
+      own,
+      trust,
+      revision: revisionOf(part.chain, trust),
+      chain: part.chain,
+      certificateChain: part.chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
+      privateKey,
+      trustAnchors: [...bundles.values()].flat().map((der) => encodePem('CERTIFICATE', der)),
+      warnings: [...warnings, ...listWarnings(trust)],
+    }),
+  );
+}
+
+/** Node's TLS takes keys as PEM only; a KeyObject it refuses. */
+function exported(key: KeyObject): string | undefined {
+  try {
+    return key.export({ type: 'pkcs8', format: 'pem' });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The key is the one of the leaf, so the chain stands for both. */
+function revisionOf(chain: readonly Uint8Array[], trust: TrustStore): string {
+  const hash = createHash('sha256').update(trust.revision);
+  for (const der of chain) hash.update(`\n${der.length}\n`).update(der);
+  return hash.digest('hex');
+}
+
+/** A list of an issuer in no trust bundle may be that of an intermediate; more often it is a mistake, and revokes nobody. */
+function listWarnings({ crls }: TrustStore): readonly string[] {
+  const foreign = crls.filter(({ anchored }) => !anchored);
+  return foreign.map(
+    ({ issuer }) => `the revocation list of ${issuer} counts for intermediates only: no trust bundle has this issuer`,
+  );
+}
