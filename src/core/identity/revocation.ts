@@ -3,7 +3,7 @@ import { fault } from '../model/faults.ts';
 import { importPublicKey, verifySignature } from './algorithms.ts';
 import { equalBytes, sha256Hex } from './bytes.ts';
 import type { Certificate } from './certificate.ts';
-import type { Crl } from './crl.ts';
+import type { Crl, CrlHead } from './crl.ts';
 import { shortName } from './distinguished-name.ts';
 import { KEY_USAGE } from './extensions.ts';
 import type { Path } from './path.ts';
@@ -11,14 +11,16 @@ import type { Path } from './path.ts';
 /** Keys whose signature check of one list is remembered; lists have one key, and old ones while a CA is rolled over. */
 const MAX_REMEMBERED_KEYS = 8;
 
-/** Revocation lists of all issuers, with what is known of their signatures. */
-export type RevocationLists = readonly ListWithMemory[];
-type ListWithMemory = { readonly crl: Crl; readonly verifiedBy: Map<string, boolean> };
+/** A list as it was read, with what is known of its signature: that is checked when an issuer is known, once for each. */
+export type RevocationList = {
+  /** SHA-256 of the list as it came, lower-case hexadecimal. */
+  readonly digest: string;
+  readonly crl: Crl;
+  readonly verifiedBy: Map<string, boolean>;
+};
 
-/** Takes lists up as they were read; signatures are checked when the issuer of a path is known. */
-export function revocationLists(crls: readonly Crl[]): RevocationLists {
-  return crls.map((crl) => ({ crl, verifiedBy: new Map() }));
-}
+/** Revocation lists of all issuers. */
+export type RevocationLists = readonly RevocationList[];
 
 /** What is asked of the lists. */
 export type RevocationContext = {
@@ -74,17 +76,25 @@ function statusOf(certificate: Certificate, issuer: Certificate, context: Revoca
 }
 
 /** True for a list that may be used and that `issuer` made: its name, its key, allowed to sign lists (RFC 5280 6.3.3 f, g). */
-function isBy(list: ListWithMemory, issuer: Certificate): boolean {
+function isBy(list: RevocationList, issuer: Certificate): boolean {
   const { crl } = list;
-  const { keyUsage, subjectKeyId } = issuer.extensions;
-  if (crl.unusable !== undefined || !equalBytes(crl.issuer, issuer.subject)) return false;
+  const { keyUsage } = issuer.extensions;
+  if (crl.unusable !== undefined || !isNamedBy(crl, issuer)) return false;
   if (keyUsage !== undefined && !keyUsage.bits.has(KEY_USAGE.cRLSign)) return false;
-  const sameKey = crl.authorityKeyId === undefined || subjectKeyId === undefined || crl.authorityKeyId === subjectKeyId;
-  return sameKey && isSignedBy(list, issuer);
+  return isSignedBy(list, issuer);
 }
 
-/** Checked once for each key: a list may be megabytes long. */
-function isSignedBy({ crl, verifiedBy }: ListWithMemory, issuer: Certificate): boolean {
+/** By name, and by key identifiers where both are there (RFC 5280 6.3.3 f). */
+export function isNamedBy(crl: CrlHead, { subject, extensions }: Certificate): boolean {
+  return mayBeKeyOf(crl, extensions.subjectKeyId) && equalBytes(crl.issuer, subject);
+}
+
+function mayBeKeyOf({ authorityKeyId }: CrlHead, subjectKeyId: string | undefined): boolean {
+  return authorityKeyId === undefined || subjectKeyId === undefined || authorityKeyId === subjectKeyId;
+}
+
+/** True when the list is signed by the key of `issuer`. Checked once for each key: a list may be megabytes long. */
+export function isSignedBy({ crl, verifiedBy }: RevocationList, issuer: Certificate): boolean {
   const keyHash = sha256Hex(issuer.spki);
   const known = verifiedBy.get(keyHash);
   if (known !== undefined) return known;

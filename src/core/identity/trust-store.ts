@@ -1,16 +1,14 @@
 import type { TrustDomain } from '../kernel/brand.ts';
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
-import { importPublicKey, verifySignature } from './algorithms.ts';
-import { equalBytes, sha256Hex } from './bytes.ts';
-import type { Certificate } from './certificate.ts';
+import { importPublicKey } from './algorithms.ts';
+import { sha256Hex } from './bytes.ts';
 import { parseCertificate } from './certificate.ts';
-import type { Crl } from './crl.ts';
 import { parseCrl } from './crl.ts';
 import { formatName } from './distinguished-name.ts';
 import type { Anchor } from './path.ts';
-import type { RevocationLists } from './revocation.ts';
-import { revocationLists } from './revocation.ts';
+import type { RevocationList, RevocationLists } from './revocation.ts';
+import { isNamedBy, isSignedBy } from './revocation.ts';
 import { signerFault } from './svid-rules.ts';
 
 /** CA certificates of one trust domain. */
@@ -45,22 +43,26 @@ export type TrustStore = {
  * Makes a snapshot from DER: for each trust domain its CA certificates (at most 256), and CRLs (at most 256). Every mistake is reported and
  * none is passed over, so that the last good snapshot stays in force. An empty bundle is no mistake: nobody of that domain is accepted (SPIFFE
  * Trust Domain and Bundle 4). Whether something is expired is judged when it is used.
+ * `previous`: a snapshot whose lists are taken over where they are the same, so that a long one is not read and its signature not checked again.
  */
 export function createTrustStore(
   bundles: ReadonlyMap<TrustDomain, readonly Uint8Array[]>,
   crls: readonly Uint8Array[] = [],
+  previous?: TrustStore,
 ): Result<TrustStore, readonly TrustProblem[]> {
   const problems: TrustProblem[] = [];
   const anchors = new Map<TrustDomain, readonly Anchor[]>();
   for (const [trustDomain, bundle] of bundles) anchors.set(trustDomain, readBundle(trustDomain, bundle, problems));
-  const lists = readCrls(crls, [...anchors.values()].flat(), problems);
+  const known = new Map(previous?.lists.map((list) => [list.digest, list]));
+  const lists = readCrls(crls, { anchors: [...anchors.values()].flat(), known }, problems);
   if (problems.length > 0) return err(problems);
+  const digests = lists.map(({ list }) => list.digest);
   return ok(
     Object.freeze({
-      revision: revisionOf(bundles, crls),
+      revision: revisionOf(bundles, digests),
       anchors,
-      lists: revocationLists(lists.map(({ crl }) => crl)),
-      crls: lists.map(({ crl, anchored }) => ({
+      lists: lists.map(({ list }) => list),
+      crls: lists.map(({ list: { crl }, anchored }) => ({
         issuer: formatName(crl.issuer),
         thisUpdateMs: crl.thisUpdateMs,
         nextUpdateMs: crl.nextUpdateMs,
@@ -97,17 +99,19 @@ function readAnchor(trustDomain: TrustDomain, der: Uint8Array): Result<Anchor, s
   return key.ok ? ok({ certificate: certificate.value, key: key.value }) : err(key.error.detail);
 }
 
-type ReadList = { readonly crl: Crl; readonly anchored: boolean };
+type ReadList = { readonly list: RevocationList; readonly anchored: boolean };
 
-function readCrls(
-  crls: readonly Uint8Array[],
-  anchors: readonly Anchor[],
-  problems: TrustProblem[],
-): readonly ReadList[] {
+/** What lists are read with. `known`: lists that were read before, by their digest. */
+type CrlContext = {
+  readonly anchors: readonly Anchor[];
+  readonly known: ReadonlyMap<string, RevocationList>;
+};
+
+function readCrls(crls: readonly Uint8Array[], context: CrlContext, problems: TrustProblem[]): readonly ReadList[] {
   if (crls.length > MAX_CRLS) problems.push({ subject: 'revocation lists', detail: `more than ${MAX_CRLS}` });
   const lists: ReadList[] = [];
   for (const [index, der] of crls.slice(0, MAX_CRLS).entries()) {
-    const list = readCrl(der, anchors);
+    const list = readCrl(der, context);
     if (list.ok) lists.push(list.value);
     else problems.push({ subject: `revocation list ${index + 1}`, detail: list.error });
   }
@@ -115,25 +119,28 @@ function readCrls(
 }
 
 /** A list that nobody could use would silently take the place of one that revoked somebody, so it is a mistake, not a list to be passed over. */
-function readCrl(der: Uint8Array, anchors: readonly Anchor[]): Result<ReadList, string> {
-  const crl = parseCrl(der);
-  if (!crl.ok) return crl;
-  if (crl.value.unusable !== undefined) return err(`cannot be used: ${crl.value.unusable}`);
-  const issuers = anchors.filter(({ certificate }) => mayHaveSigned(certificate, crl.value));
-  const anchored = issuers.some(({ key }) => verifySignature(crl.value, key));
-  if (issuers.length > 0 && !anchored) return err(`is not signed by ${formatName(crl.value.issuer)}, whom it names`);
-  return ok({ crl: crl.value, anchored });
+function readCrl(der: Uint8Array, { anchors, known }: CrlContext): Result<ReadList, string> {
+  const read = readList(der, known);
+  if (!read.ok) return read;
+  const list = read.value;
+  if (list.crl.unusable !== undefined) return err(`cannot be used: ${list.crl.unusable}`);
+  const issuers = anchors.filter(({ certificate }) => isNamedBy(list.crl, certificate));
+  const anchored = issuers.some(({ certificate }) => isSignedBy(list, certificate));
+  if (issuers.length > 0 && !anchored) return err(`is not signed by ${formatName(list.crl.issuer)}, whom it names`);
+  return ok({ list, anchored });
 }
 
-/** By name, and by key identifiers where both are there (RFC 5280 6.3.3 f). */
-function mayHaveSigned({ subject, extensions: { subjectKeyId } }: Certificate, crl: Crl): boolean {
-  const sameKey = crl.authorityKeyId === undefined || subjectKeyId === undefined || crl.authorityKeyId === subjectKeyId;
-  return sameKey && equalBytes(subject, crl.issuer);
+function readList(der: Uint8Array, known: CrlContext['known']): Result<RevocationList, string> {
+  const digest = sha256Hex(der);
+  const before = known.get(digest);
+  if (before !== undefined) return ok(before);
+  const crl = parseCrl(der);
+  return crl.ok ? ok({ digest, crl: crl.value, verifiedBy: new Map() }) : crl;
 }
 
 /** Order of domains and of the parts of a bundle counts: another order is another revision, which costs nothing but a fresh judgement. */
-function revisionOf(bundles: ReadonlyMap<TrustDomain, readonly Uint8Array[]>, crls: readonly Uint8Array[]): string {
+function revisionOf(bundles: ReadonlyMap<TrustDomain, readonly Uint8Array[]>, crlDigests: readonly string[]): string {
   const digests = [...bundles].map(([trustDomain, bundle]) => [trustDomain, bundle.map((der) => sha256Hex(der))]);
-  const text = JSON.stringify([digests, crls.map((der) => sha256Hex(der))]);
+  const text = JSON.stringify([digests, crlDigests]);
   return sha256Hex(new TextEncoder().encode(text));
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import type { Crl } from '../../../src/core/identity/crl.ts';
-import { MAX_CRL_BYTES, parseCrl } from '../../../src/core/identity/crl.ts';
+import { MAX_CRL_BYTES, parseCrl, parseCrlHead } from '../../../src/core/identity/crl.ts';
 import * as der from '../../support/der.ts';
 import { createAuthority } from '../../support/pki.ts';
 import type { Extension } from '../../support/pki-certificate.ts';
@@ -137,8 +137,79 @@ test('RFC 5280 5.2.5: an indirect list is not used, a contradictory one not read
   assert.match(refusal(root.crl({ extensions: [both] }).der), /more than one kind/);
 });
 
+test('RFC 5280 5.2.3: the number of a list is read, whatever its size, and is not negative', () => {
+  const numbers = [0n, 1n, 0x80n, 256n, (1n << 159n) - 1n];
+  assert.deepEqual(
+    numbers.map((number) => reading({ number }).number),
+    ['', '1', '80', '100', ((1n << 159n) - 1n).toString(16)],
+  );
+  assert.equal(reading({ version: 1 }).number, undefined);
+  assert.match(refusal(root.crl({ number: -1n }).der), /CRL number: negative/);
+  assert.match(refusal(root.crl({ number: 1n << 170n }).der), /CRL number: an INTEGER of more than 21 octets/);
+});
+
+test('lists of different scopes are told apart, those of one scope are not', () => {
+  const keyOf = (scope: Parameters<typeof issuingDistributionPoint>[0]): string =>
+    reading({ extensions: [issuingDistributionPoint(scope)] }).scopeKey;
+  const scopes = [{}, { uri: 'a' }, { uri: 'b' }, { onlyUserCerts: true }, { onlyCaCerts: true }];
+  const keys = scopes.map(keyOf);
+  assert.equal(new Set([...keys, reading().scopeKey]).size, scopes.length + 1);
+  assert.deepEqual(scopes.map(keyOf), keys);
+});
+
+test('the head of a list is read without its entries, and says the same', () => {
+  const { der } = root.crl({ revoked: [1n, { serial: 2n, reason: 1 }], number: 7n });
+  const whole = parseCrl(der);
+  const head = parseCrlHead(der);
+  assert.ok(whole.ok && head.ok);
+  const { revoked, ...rest } = whole.value;
+  assert.equal(revoked.size, 2);
+  assert.deepEqual(head.value, rest);
+  assert.match(JSON.stringify(parseCrlHead(new Uint8Array(MAX_CRL_BYTES + 1))), /over 8388608/);
+});
+
+const reason = (code: number): Extension => ({
+  oid: '2.5.29.21',
+  critical: false,
+  value: der.tlv(0x0a, Buffer.from([code])),
+});
+
+const isListed = (extensions: readonly Extension[]): boolean =>
+  reading({ revoked: [{ serial: 5n, extensions }] }).revoked.has('5');
+
+test('property: a reason is read the same, alone, beside another extension, or marked critical', () => {
+  const other: Extension = { oid: '2.5.29.24', critical: false, value: nothing };
+  fc.assert(
+    fc.property(fc.nat(255), (code) => {
+      const expected = code !== 8;
+      assert.equal(isListed([reason(code)]), expected);
+      assert.equal(isListed([reason(code), other]), expected);
+      assert.equal(isListed([{ ...reason(code), critical: true }]), expected);
+    }),
+  );
+});
+
+test('RFC 5280 5.3: an entry extension that only looks like a reason is judged as what it is', () => {
+  const almost: Extension = { oid: '2.5.29.99', critical: true, value: der.tlv(0x0a, Buffer.from([1])) };
+  const crl = reading({ revoked: [{ serial: 1n, extensions: [almost] }] });
+  assert.match(crl.unusable ?? '', /critical entry extension 2\.5\.29\.99/);
+});
+
 test('a list has at most 8 MiB', () => {
   assert.match(refusal(new Uint8Array(MAX_CRL_BYTES + 1)), /over 8388608/);
+});
+
+test('a hundred thousand entries with reasons are read; the time and memory are printed', (context) => {
+  const revoked = Array.from({ length: 100_000 }, (_, i) => ({ serial: (1n << 150n) + BigInt(i) * 7919n, reason: 1 }));
+  const bytes = root.crl({ revoked }).der;
+  const heap = process.memoryUsage().heapUsed;
+  const start = performance.now();
+  const crl = parseCrl(bytes);
+  const ms = performance.now() - start;
+  const used = (process.memoryUsage().heapUsed - heap) / 2 ** 20;
+  assert.ok(crl.ok);
+  assert.equal(crl.value.revoked.size, revoked.length);
+  context.diagnostic(`${bytes.length} bytes: ${ms.toFixed(0)} ms, ${used.toFixed(0)} MiB of heap, garbage included`);
 });
 
 test('a list of fifty thousand entries is read', () => {

@@ -190,3 +190,26 @@ test('a store is a snapshot: changing what it was made of changes nothing', () =
   map.clear();
   assert.equal(codeOf(judge(root.issue({ keys }).chain, store.value)), 'identified');
 });
+
+test('lists that a snapshot holds already are neither read nor checked again in the next one', () => {
+  const below = root.intermediate({ keys: createKeyPair() });
+  const [kept, gone, fresh] = [root.crl().der, below.crl({ number: 1n }).der, below.crl({ number: 2n }).der];
+  const first = trustIn([root], [kept, gone]);
+  const bundle = bundles(['example.org', root.bundle]);
+  const second = createTrustStore(bundle, [fresh, Uint8Array.from(kept)], first);
+  assert.ok(second.ok);
+  assert.equal(second.value.lists[1], first.lists[0], 'taken over');
+  assert.ok(!first.lists.includes(second.value.lists[0] as (typeof first.lists)[number]));
+  const anew = createTrustStore(bundle, [fresh, kept]);
+  assert.ok(anew.ok);
+  assert.equal(second.value.revision, anew.value.revision);
+  assert.deepEqual(second.value.crls, anew.value.crls);
+});
+
+test('promise 7: a list that was good is refused in the next snapshot where its issuer is another by then', () => {
+  const list = root.crl({ authorityKeyId: null }).der;
+  const first = trustIn([root], [list]);
+  const impostor = createAuthority({ keys: createKeyPair() });
+  const next = createTrustStore(bundles(['example.org', impostor.bundle]), [list], first);
+  assert.match(next.ok ? '' : (next.error[0]?.detail ?? ''), /is not signed by CN=Root of example\.org/);
+});
