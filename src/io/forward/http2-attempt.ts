@@ -3,7 +3,7 @@ import { addAbortSignal } from 'node:stream';
 
 import type { HeaderList } from '../../core/kernel/headers.ts';
 import type { Fault } from '../../core/model/faults.ts';
-import type { Answer } from './answer.ts';
+import type { AnswerSink, Progress } from './answer-sink.ts';
 import type { Lease } from './http2-pool.ts';
 import { faultOfError, faultOfReset } from './upstream-faults.ts';
 
@@ -18,13 +18,13 @@ export type AttemptEnd =
   | {
       readonly kind: 'failed';
       readonly reason: Fault;
-      /** The agent said that it did not process the request. */
-      readonly refused: boolean;
+      /** How far it had got; `refused` also for a GOAWAY whose last stream is lower. */
+      readonly progress: Exclude<Progress, 'unconnected' | 'unsent'>;
     };
 
 /** Who opened a stream, and hears what it brings. */
 export interface AttemptOwner {
-  readonly answer: Answer;
+  readonly answer: AnswerSink;
   /** The agent has taken what was written. */
   drained(): void;
   /** The stream is over; not called for one that was reset by us. */
@@ -89,7 +89,8 @@ export class Http2Attempt {
     const lastProcessed = this.#lease.lastProcessedStream;
     const beyondGoaway = lastProcessed !== undefined && (id === undefined || id > lastProcessed);
     const refused = !this.#answered && (rstCode === constants.NGHTTP2_REFUSED_STREAM || beyondGoaway);
-    this.#finish({ kind: 'failed', reason: this.#reason(rstCode), refused });
+    const progress = refused ? 'refused' : this.#answered ? 'answered' : 'sent';
+    this.#finish({ kind: 'failed', reason: this.#reason(rstCode), progress });
   }
 
   #reason(rstCode: number): Fault {

@@ -1,8 +1,11 @@
 import { connect, constants, type ClientHttp2Session, type ClientSessionOptions, type Settings } from 'node:http2';
+import type { Socket } from 'node:net';
 
+import { ok } from '../../core/kernel/result.ts';
+import type { ProvenServer } from '../../core/model/destination.ts';
 import { fault, type Fault } from '../../core/model/faults.ts';
 import type { Limits } from '../../core/model/limits.ts';
-import { connectTo, type UpstreamAddress } from './address.ts';
+import type { Dial, Dialled } from './dial.ts';
 import { faultOfError } from './upstream-faults.ts';
 
 /** Connections to one agent at a time; calls beyond what they take together wait in line, within their deadline. */
@@ -20,17 +23,27 @@ export interface Opener {
   onNoSession(reason: Fault): void;
 }
 
+/** Where openers get their streams. */
+export interface Sessions {
+  open(opener: Opener): void;
+  /** Takes someone out of the line. */
+  forget(opener: Opener): void;
+}
+
 /** The right to one stream of a session; given back once, by `release`. */
 export class Lease {
+  readonly session: ClientHttp2Session;
   readonly #slot: Slot;
   #held = true;
 
-  constructor(slot: Slot) {
+  constructor(slot: Slot, session: ClientHttp2Session) {
     this.#slot = slot;
+    this.session = session;
   }
 
-  get session(): ClientHttp2Session {
-    return this.#slot.session;
+  /** Who proved to be at the other end, where that was asked. */
+  get server(): ProvenServer | undefined {
+    return this.#slot.server;
   }
 
   /** Highest stream that the agent said it would process, when it said goodbye (RFC 9113 section 6.8); undefined before. */
@@ -46,19 +59,19 @@ export class Lease {
 }
 
 /**
- * Sessions to one agent over h2c with prior knowledge (RFC 9113 section 3.3). One session serves all until it carries as many streams as the
- * agent allows; a session that is going away gets no new streams. A session counts as open from the agent's first SETTINGS: a server that
- * speaks something else is found out before a request is written to it.
+ * Sessions to one agent or destination: h2c with prior knowledge (RFC 9113 section 3.3), or HTTP/2 over whatever `dial` gives. One session serves all
+ * until it carries as many streams as the other side allows; a session that is going away gets no new streams. A session counts as open from the other
+ * side's first SETTINGS: a server that speaks something else is found out before a request is written to it.
  */
-export class Http2Pool {
-  readonly #address: UpstreamAddress;
+export class Http2Pool implements Sessions {
+  readonly #dial: Dial;
   readonly #limits: Limits;
   readonly #slots = new Set<Slot>();
   readonly #waiting = new Set<Opener>();
   #closed = false;
 
-  constructor(address: UpstreamAddress, limits: Limits) {
-    this.#address = address;
+  constructor(dial: Dial, limits: Limits) {
+    this.#dial = dial;
     this.#limits = limits;
   }
 
@@ -76,9 +89,22 @@ export class Http2Pool {
     this.#connectIfWorthwhile();
   }
 
-  /** Takes someone out of the line. */
   forget(opener: Opener): void {
     this.#waiting.delete(opener);
+  }
+
+  /** Takes a connection that was made elsewhere. */
+  adopt(dialled: Dialled): void {
+    if (this.#closed) dialled.socket.destroy();
+    else this.#addSlot((done) => done(ok(dialled)));
+  }
+
+  /** Opens no more streams and gives back those who wait for one, to be served elsewhere. */
+  retire(): readonly Opener[] {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    this.#closed = true;
+    return waiting;
   }
 
   /** Opens no more streams; resolves when those under way have ended. */
@@ -90,7 +116,7 @@ export class Http2Pool {
   /** Ends all sessions at once. */
   destroy(): void {
     this.#stop();
-    for (const slot of this.#slots) slot.session.destroy();
+    for (const slot of this.#slots) slot.destroy();
   }
 
   #stop(): void {
@@ -105,13 +131,17 @@ export class Http2Pool {
 
   #connectIfWorthwhile(): void {
     for (const slot of this.#slots) if (slot.connecting) return;
-    if (this.#slots.size >= MAX_SESSIONS) return;
-    const slot = new Slot(this.#address, this.#limits, {
+    if (this.#slots.size < MAX_SESSIONS) this.#addSlot(this.#dial);
+  }
+
+  #addSlot(dial: Dial): void {
+    const slot = new Slot(this.#limits, {
       roomier: () => this.#serveWaiting(),
       failed: (reason) => this.#failWaiting(reason),
       closed: () => this.#gone(slot),
     });
     this.#slots.add(slot);
+    slot.open(dial);
   }
 
   #serveWaiting(): void {
@@ -146,21 +176,38 @@ type SlotEvents = {
 
 /** One session: `connecting`, `open`, then `leaving` (streams under way may end) until it closes. */
 class Slot {
-  readonly session: ClientHttp2Session;
+  server: ProvenServer | undefined;
   lastProcessed: number | undefined;
+  readonly #limits: Limits;
   readonly #events: SlotEvents;
-  readonly #connectTimer: NodeJS.Timeout;
+  #session: ClientHttp2Session | undefined;
+  #giveUpDialling: (() => void) | undefined;
+  #connectTimer: NodeJS.Timeout | undefined;
   #state: 'connecting' | 'open' | 'leaving' = 'connecting';
   #streams = 0;
   #capacity = 0;
   #error: Error | undefined;
 
-  constructor(address: UpstreamAddress, limits: Limits, events: SlotEvents) {
+  constructor(limits: Limits, events: SlotEvents) {
+    this.#limits = limits;
     this.#events = events;
-    const session = connect('http://upstream', sessionOptions(address, limits));
-    this.session = session;
-    this.#connectTimer = setTimeout(() => this.#connectTimedOut(), limits.upstreamConnectTimeoutMs);
-    session.on('connect', () => session.setLocalWindowSize(limits.connectionWindowBytes));
+  }
+
+  /** Starts it; to be called once. */
+  open(dial: Dial): void {
+    this.#giveUpDialling = dial((dialled) => {
+      this.#giveUpDialling = undefined;
+      if (dialled.ok) this.#begin(dialled.value);
+      else this.#notDialled(dialled.error);
+    });
+  }
+
+  #begin({ socket, server }: Dialled): void {
+    const session = connect('http://upstream', sessionOptions(socket, this.#limits));
+    this.server = server;
+    this.#session = session;
+    this.#connectTimer = setTimeout(() => this.#connectTimedOut(session), this.#limits.upstreamConnectTimeoutMs);
+    session.on('connect', () => session.setLocalWindowSize(this.#limits.connectionWindowBytes));
     session.on('remoteSettings', (settings) => this.#settled(settings));
     session.on('goaway', (_code, lastStream) => this.#leave(lastStream));
     session.on('error', (error) => (this.#error = error));
@@ -168,17 +215,26 @@ class Slot {
     session.setTimeout(IDLE_MS, () => this.#idle());
   }
 
+  #notDialled(reason: Fault): void {
+    this.#giveUp(reason);
+    this.#events.closed();
+  }
+
   get connecting(): boolean {
     return this.#state === 'connecting';
   }
 
   get free(): boolean {
-    return this.#state === 'open' && this.#streams < this.#capacity && !this.session.closed && !this.session.destroyed;
+    const session = this.#session;
+    if (this.#state !== 'open' || this.#streams >= this.#capacity || session === undefined) return false;
+    return !session.closed && !session.destroyed;
   }
 
+  /** To be called only while it is `free`. */
   lease(): Lease {
+    if (this.#session === undefined) throw new TypeError('there is no session yet');
     this.#streams += 1;
-    return new Lease(this);
+    return new Lease(this, this.#session);
   }
 
   /** A stream of this session is over. */
@@ -189,9 +245,20 @@ class Slot {
 
   close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.session.destroyed) resolve();
-    else this.session.once('close', resolve).close();
+    const session = this.#session;
+    if (session === undefined) this.destroy();
+    if (session === undefined || session.destroyed) resolve();
+    else session.once('close', resolve).close();
     return promise;
+  }
+
+  destroy(): void {
+    if (this.#session !== undefined) this.#session.destroy();
+    else if (this.#giveUpDialling !== undefined) {
+      this.#giveUpDialling();
+      this.#giveUpDialling = undefined;
+      this.#notDialled(fault('draining', 'the forwarder is stopped'));
+    }
   }
 
   #settled(settings: Settings): void {
@@ -222,20 +289,20 @@ class Slot {
     if (neverOpened) this.#events.failed(reason);
   }
 
-  #connectTimedOut(): void {
+  #connectTimedOut(session: ClientHttp2Session): void {
     const error: NodeJS.ErrnoException = new Error('no HTTP/2 connection in time');
     error.code = 'ETIMEDOUT';
-    this.session.destroy(error, constants.NGHTTP2_CANCEL);
+    session.destroy(error, constants.NGHTTP2_CANCEL);
   }
 
   #idle(): void {
-    if (this.#streams === 0) this.session.close();
+    if (this.#streams === 0) this.#session?.close();
   }
 }
 
-function sessionOptions(address: UpstreamAddress, limits: Limits): ClientSessionOptions {
+function sessionOptions(socket: Socket, limits: Limits): ClientSessionOptions {
   const options: ClientSessionOptions & { strictSingleValueFields: boolean } = {
-    createConnection: () => connectTo(address, false),
+    createConnection: () => socket,
     settings: { enablePush: false, initialWindowSize: limits.streamWindowBytes },
     maxSessionMemory: SESSION_MEMORY_MB,
     // Which fields may stand once was judged before; here it would only make `request` throw.

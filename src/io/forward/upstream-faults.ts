@@ -30,6 +30,17 @@ const CODES: ReadonlyMap<string, FaultCode> = new Map<string, FaultCode>(
   } satisfies Record<string, FaultCode>),
 );
 
+/** The error of a connection that we ended ourselves, or never made: it knows its fault. */
+export class ConnectionFault extends Error {
+  readonly fault: Fault;
+
+  constructor(reason: Fault) {
+    super(reason.detail);
+    this.name = 'ConnectionFault';
+    this.fault = reason;
+  }
+}
+
 /** The fault of an upstream connection's error. `detail` holds the error's own text, which never has request content in it. */
 export function faultOfError(error: unknown): Fault {
   return faultOf(error, 'upstream_aborted');
@@ -52,11 +63,16 @@ export function faultOfHttp1Error(error: Error, answered: boolean): Fault {
 const MISPLACED_ANSWERS: ReadonlySet<string> = new Set(['bad response', 'bad upgrade']);
 
 function faultOf(error: unknown, unlisted: FaultCode): Fault {
+  if (error instanceof ConnectionFault) return error.fault;
   const { code, message } = describe(error);
+  if (TLS_ALERT.test(code)) return fault('destination_refused_identity', code);
   const parsing = code.startsWith('HPE_') && code !== ENDED_EARLY;
   const kind = CODES.get(code) ?? (parsing ? 'upstream_protocol_error' : unlisted);
   return fault(kind, code === '' ? message : `${code}: ${message}`);
 }
+
+/** Codes of errors that say that the other side sent a TLS alert (RFC 8446 6.2). In TLS 1.3 a client hears of a refused certificate after its handshake. */
+const TLS_ALERT = /^ERR_SSL_\w*_ALERT_/;
 
 /** Code of node:http's parser for a connection that ended inside a message. */
 const ENDED_EARLY = 'HPE_INVALID_EOF_STATE';

@@ -1,0 +1,22 @@
+import type { Socket } from 'node:net';
+
+import { ok, type Result } from '../../core/kernel/result.ts';
+import type { ProvenServer } from '../../core/model/destination.ts';
+import type { Fault } from '../../core/model/faults.ts';
+import { connectTo, type UpstreamAddress } from './address.ts';
+
+/** A connection that requests may be written to; `server`: who proved to be at its other end, where that was asked. */
+export type Dialled = { readonly socket: Socket; readonly server: ProvenServer | undefined };
+
+/** Makes one connection. Calls back once, at once or later; not after it was given up by the function it returns. */
+export type Dial = (done: (dialled: Result<Dialled, Fault>) => void) => () => void;
+
+const NOTHING_TO_GIVE_UP = (): void => {};
+
+/** Connections to the agent, without TLS: handed out before they stand, what comes of them shows in use. */
+export function plainDial(address: UpstreamAddress): Dial {
+  return (done) => {
+    done(ok({ socket: connectTo(address, false), server: undefined }));
+    return NOTHING_TO_GIVE_UP;
+  };
+}
