@@ -3,8 +3,8 @@ import { createPrivateKey } from 'node:crypto';
 import { encodePem, pemBlocks } from '../identity/pem.ts';
 import { parseTrustDomain } from '../identity/spiffe-id.ts';
 import { err, ok } from '../kernel/result.ts';
-import { createRoot } from './ca-certificate.ts';
 import { openSigner } from './ca-signer.ts';
+import { createRoot } from './root.ts';
 
 import type { KeyObject } from 'node:crypto';
 import type { TrustDomain } from '../kernel/brand.ts';

@@ -1,13 +1,8 @@
 import { importPublicKey, verifySignature } from '../identity/algorithms.ts';
-import { equalBytes } from '../identity/bytes.ts';
-import { parseCertificate } from '../identity/certificate.ts';
-import { findPath } from '../identity/path.ts';
 import { createTrustStore } from '../identity/trust-store.ts';
 import { err, ok } from '../kernel/result.ts';
-import { leafExtensions } from './extensions.ts';
-import { stagedRefusal } from './sign-leaf.ts';
-import { generateKeyPair, kindOfKey, signatureAlgorithm, signBytes, spkiOf } from './signing-key.ts';
-import { createStandIn } from './stand-in.ts';
+import { openStandIn, pathProblem, readCas } from './ca-chain.ts';
+import { kindOfKey, signatureAlgorithm, signBytes } from './signing-key.ts';
 
 import type { KeyObject } from 'node:crypto';
 import type { PublicKey } from '../identity/algorithms.ts';
@@ -88,20 +83,6 @@ export async function openSigner(parts: SignerParts, atMs: number): Promise<Resu
   );
 }
 
-/** The CA first, the root last. */
-type Cas = readonly [Certificate, ...Certificate[]];
-
-export function readCas(ders: readonly Uint8Array[]): Result<Cas, string> {
-  const cas: Certificate[] = [];
-  for (const [index, der] of ders.entries()) {
-    const certificate = parseCertificate(der);
-    if (!certificate.ok) return err(`certificate ${index + 1} of the chain: ${certificate.error.detail}`);
-    cas.push(certificate.value);
-  }
-  const [first, ...rest] = cas;
-  return first === undefined ? err('there is no certificate') : ok([first, ...rest]);
-}
-
 type SigningKey = { readonly kind: KeyKind; readonly publicKey: PublicKey };
 
 function signingKey({ spki }: Certificate): Result<SigningKey, string> {
@@ -129,38 +110,4 @@ async function keyProblem(
   const signatureText = signatureAlgorithm(kind).toHex();
   const fits = verifySignature({ tbs: PROBE, signature, signatureAlgorithm: signatureText }, publicKey);
   return fits ? undefined : 'the key is not that of the certificate';
-}
-
-/** Why the CAs, as they stand, are no path to the root; nothing where the root is all there is. */
-export function pathProblem(cas: Cas, trust: TrustStore, trustDomain: TrustDomain, atMs: number): string | undefined {
-  const [certificate, ...presented] = cas;
-  if (presented.length === 0) return undefined;
-  const anchors = trust.anchors.get(trustDomain) ?? [];
-  const path = findPath(certificate, { trustDomain, presented, anchors, atMs, clockSkewMs: 0, purpose: 'server' });
-  if (!path.ok) return `the chain does not lead to the root: ${path.error.detail}`;
-  const inOrder = path.value.length === cas.length && path.value.every((ca, at) => isSame(ca, cas[at]));
-  return inOrder ? undefined : 'the chain is not that of the CA, then its issuer, and so on up to below the root';
-}
-
-function isSame(one: Certificate, other: Certificate | undefined): boolean {
-  return other !== undefined && equalBytes(one.der, other.der);
-}
-
-/** Makes the stand-in of a CA and shows that a leaf under it would pass. */
-export async function openStandIn(
-  trustDomain: TrustDomain,
-  cas: readonly [Certificate, ...Certificate[]],
-  kind: KeyKind,
-  atMs: number,
-): Promise<Result<StandIn, string>> {
-  const [certificate] = cas;
-  const standIn = await createStandIn(trustDomain, cas, kind);
-  if (!standIn.ok) return standIn;
-  const spki = spkiOf(generateKeyPair(kind).publicKey);
-  const names = [{ type: 'url', value: `spiffe://${trustDomain}/probe` }] as const;
-  const extensions = leafExtensions(names, spki, certificate.extensions.subjectKeyId);
-  const { notBeforeMs, notAfterMs } = certificate;
-  const template = { serial: '01', notBeforeMs, notAfterMs, spki, extensions };
-  const wrong = await stagedRefusal(standIn.value, certificate, kind, template, atMs);
-  return wrong === undefined ? standIn : err(`a leaf under it: ${wrong}`);
 }

@@ -42,7 +42,8 @@ export function readCsr(der: Uint8Array): Result<CertificateRequest, IssuanceFau
     return refused('csr_signature_invalid', `algorithm ${signed.signatureAlgorithm.slice(0, 64)} is not accepted`);
   }
   if (!verifySignature(signed, key.value)) return refused('csr_signature_invalid', 'not by the key of the request');
-  return ok(Object.freeze({ spki, spkiSha256: sha256Hex(spki), publicKey: key.value.key }));
+  // A copy: what is kept of a request is not the whole of it.
+  return ok(Object.freeze({ spki: Uint8Array.from(spki), spkiSha256: sha256Hex(spki), publicKey: key.value.key }));
 }
 
 function refused(kind: IssuanceFault['kind'], detail: string): Result<never, IssuanceFault> {
