@@ -1,0 +1,94 @@
+import { err, ok } from '../../core/kernel/result.ts';
+import { livingCertificates } from './certificate-rows.ts';
+import { deleteBar, insertBar, insertRevocation } from './revocation-rows.ts';
+import { voidTokens } from './token-rows.ts';
+
+import type { Clock } from '../../core/kernel/clock.ts';
+import type { Result } from '../../core/kernel/result.ts';
+import type { AuthorityStore, Transaction } from './authority-store.ts';
+import type { StoredCertificate, Which } from './certificate-rows.ts';
+import type { BarKind } from './revocation-rows.ts';
+
+/** What is to be revoked. */
+export type RevocationRequest = {
+  readonly which: Which;
+  /** For the log. */
+  readonly reason: string;
+  /** True: the ID (of `spiffeId`) or the key (of `spkiSha256`) gets no certificate from now on, known or not, until the bar is lifted. */
+  readonly bar: boolean;
+};
+
+/** What was revoked. */
+export type Revocation = {
+  readonly serials: readonly string[];
+  readonly barred: readonly string[];
+  readonly voidTokens: number;
+};
+
+/**
+ * Revokes what has not ended: in force at once for whoever asks the store, and on the next list, which a running authority publishes within a
+ * second. A revoked certificate does not renew; its key is never certified again; the pod, service account or local workload that it goes back to
+ * is barred, so that it does not come back a minute later. Revoking an ID also makes its open join tokens void: a new one enrols it again unless
+ * the ID is barred. Refused where nothing would change. The error is for the operator.
+ */
+export function revoke(
+  store: AuthorityStore,
+  { which, reason, bar }: RevocationRequest,
+  { clock }: { readonly clock: Pick<Clock, 'wallMs'> },
+): Result<Revocation, string> {
+  const atMs = clock.wallMs();
+  const wanted = normalised(which);
+  const written = store.write((transaction): Revocation => {
+    const living = livingCertificates(transaction.database, wanted, atMs);
+    const barred = living.flatMap((certificate) => revokeOne(transaction, certificate, reason, atMs));
+    if (bar) barred.push(...barNamed(transaction, wanted, atMs));
+    const tokens = 'spiffeId' in wanted ? voidTokens(transaction.database, wanted.spiffeId) : 0;
+    return { serials: living.map(({ serial }) => serial), barred, voidTokens: tokens };
+  });
+  if (!written.ok) return written;
+  const { serials, barred, voidTokens: tokens } = written.value;
+  if (serials.length + barred.length + tokens > 0) return written;
+  return err('no certificate in force, no open token, nothing to bar: there is nothing to revoke');
+}
+
+/** Lifts a bar. Refused where there is none. */
+export function liftBar(
+  store: AuthorityStore,
+  kind: BarKind,
+  value: string,
+  { clock }: { readonly clock: Pick<Clock, 'wallMs'> },
+): Result<void, string> {
+  const lifted = store.write(({ database, record }) => {
+    const wasBarred = deleteBar(database, kind, value);
+    if (wasBarred) record({ event: 'unbarred', atMs: clock.wallMs(), kind, value });
+    return wasBarred;
+  });
+  if (!lifted.ok) return lifted;
+  return lifted.value ? ok(undefined) : err(`${value} is not barred`);
+}
+
+function revokeOne(transaction: Transaction, certificate: StoredCertificate, reason: string, atMs: number): string[] {
+  const { serial, spiffeId, spkiSha256, bearer } = certificate;
+  insertRevocation(transaction.database, serial, reason, atMs);
+  transaction.record({ event: 'revoked', atMs, spiffeId, serial, reason });
+  return [...bar(transaction, 'key', spkiSha256, atMs), ...bar(transaction, 'bearer', bearer, atMs)];
+}
+
+function barNamed(transaction: Transaction, which: Which, atMs: number): string[] {
+  if ('spiffeId' in which) return bar(transaction, 'id', which.spiffeId, atMs);
+  return 'spkiSha256' in which ? bar(transaction, 'key', which.spkiSha256, atMs) : [];
+}
+
+function bar({ database, record }: Transaction, kind: BarKind, value: string | undefined, atMs: number): string[] {
+  if (value === undefined || !insertBar(database, kind, value, atMs)) return [];
+  record({ event: 'barred', atMs, kind, value });
+  return [value];
+}
+
+/** Case and separators of a serial or a hash, as certificates tools print them, do not matter. */
+function normalised(which: Which): Which {
+  if ('spiffeId' in which) return which;
+  const plain = (text: string): string => text.replaceAll(/[:\s]/g, '').toLowerCase();
+  if ('spkiSha256' in which) return { spkiSha256: plain(which.spkiSha256) };
+  return { serial: plain(which.serial).replace(/^0+/, '') };
+}
