@@ -13,12 +13,13 @@ const NOWHERE: Endpoint = Object.freeze({ address: '', port: 0 });
 export function acceptedFacts(
   socket: Socket | undefined,
   id: ConnectionId,
+  direction: Connection['direction'],
   listener: string,
   openedAtMs: number,
 ): Accepted {
   return {
     id,
-    direction: 'inbound',
+    direction,
     listener,
     remote: endpoint(socket?.remoteAddress, socket?.remotePort),
     local: endpoint(socket?.localAddress, socket?.localPort),

@@ -18,7 +18,7 @@ export class Handshakes {
   #onNone: (() => void) | undefined = undefined;
 
   constructor(listener: string, newId: () => ConnectionId, wallMs: () => number) {
-    this.#describe = (socket) => acceptedFacts(socket, newId(), listener, wallMs());
+    this.#describe = (socket) => acceptedFacts(socket, newId(), 'inbound', listener, wallMs());
   }
 
   accepted(socket: Socket): void {

@@ -63,6 +63,11 @@ export abstract class OpenConnection {
     return this.peer.kind === 'identified' ? this.peer.validUntilMs : Infinity;
   }
 
+  /** Begins to read; called once, when the listener knows it. */
+  begin(): void {
+    // HTTP readers begin with their making.
+  }
+
   /** An exchange has ended, one way or the other. */
   release(held: Held): void {
     this.held.delete(held);

@@ -16,16 +16,20 @@ export type TlsSettings = {
   readonly resumption: boolean;
 };
 
-/** One listener. */
-export type ListenSettings = {
+/** What every listener has. */
+export type PortSettings = {
   /** Address to bind, and what connections are recorded under. */
   readonly host: string;
   /** 0 lets the system choose; `start` says which. */
   readonly port: number;
   /** As configured, for records: `0.0.0.0:8443`. */
   readonly name: string;
+  readonly limits: Limits;
+};
+
+/** A listener for peers: mutual TLS. */
+export type ListenSettings = PortSettings & {
   /** `http`: HTTP/1.1 and HTTP/2 by ALPN. `tcp`: the decrypted bytes are handed over after admission, no ALPN is offered. */
   readonly protocol: 'http' | 'tcp';
   readonly tls: TlsSettings;
-  readonly limits: Limits;
 };

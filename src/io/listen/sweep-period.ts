@@ -8,7 +8,8 @@ const SHORTEST_MS = 5;
  * an expired certificate ends its connections within one (promise 6).
  */
 export function sweepPeriodMs(limits: Limits): number {
-  const { headTimeoutMs, idleTimeoutMs, streamIdleTimeoutMs, requestTimeoutMs } = limits;
-  const deadlines = [headTimeoutMs, idleTimeoutMs, streamIdleTimeoutMs, requestTimeoutMs].filter((ms) => ms > 0);
+  const { handshakeTimeoutMs, headTimeoutMs, idleTimeoutMs, streamIdleTimeoutMs, requestTimeoutMs } = limits;
+  const all = [handshakeTimeoutMs, headTimeoutMs, idleTimeoutMs, streamIdleTimeoutMs, requestTimeoutMs];
+  const deadlines = all.filter((ms) => ms > 0);
   return Math.max(SHORTEST_MS, Math.min(LONGEST_MS, Math.floor(Math.min(...deadlines) / 4)));
 }

@@ -12,8 +12,8 @@ import { ProgressWatch } from './progress-watch.ts';
 
 /** A connection of a `tcp` listener: one exchange, for as long as it lasts. */
 export class TcpConnection extends OpenConnection {
-  /** Hands the bytes over; to be called once, after admission. */
-  begin(): void {
+  /** Hands the bytes over. */
+  override begin(): void {
     const exchange = new BytesExchange(this, this.socket);
     this.take(exchange, () => this.host.handler.raw(exchange));
   }

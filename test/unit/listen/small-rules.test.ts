@@ -30,9 +30,9 @@ test('RFC 4291 2.5.5.2: an IPv4-mapped address is shown as IPv4', () => {
 });
 
 test('a socket that is gone has facts without addresses', () => {
-  const facts = acceptedFacts(undefined, 'id' as ConnectionId, 'name', 7);
+  const facts = acceptedFacts(undefined, 'id' as ConnectionId, 'outbound', 'name', 7);
   assert.deepEqual(facts.remote, { address: '', port: 0 });
-  assert.deepEqual([facts.id, facts.listener, facts.openedAtMs, facts.direction], ['id', 'name', 7, 'inbound']);
+  assert.deepEqual([facts.id, facts.listener, facts.openedAtMs, facts.direction], ['id', 'name', 7, 'outbound']);
 });
 
 test('errors of the HTTP/1 parser by their code', () => {
@@ -106,6 +106,7 @@ test('progress: bytes that move start the time anew; what is pending tells whose
 test('connections are swept often enough for the shortest deadline, and twice a second at least', () => {
   assert.equal(sweepPeriodMs(DEFAULT_LIMITS), 500);
   assert.equal(sweepPeriodMs({ ...DEFAULT_LIMITS, headTimeoutMs: 400 }), 100);
+  assert.equal(sweepPeriodMs({ ...DEFAULT_LIMITS, handshakeTimeoutMs: 200 }), 50);
   assert.equal(
     sweepPeriodMs({ ...DEFAULT_LIMITS, streamIdleTimeoutMs: 0, requestTimeoutMs: 0, idleTimeoutMs: 80 }),
     20,

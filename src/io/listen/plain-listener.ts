@@ -1,0 +1,57 @@
+import { createServer, type Server, type Socket } from 'node:net';
+
+import { ok, type Result } from '../../core/kernel/result.ts';
+import type { Connection } from '../../core/model/connection.ts';
+import { acceptedFacts } from './connection-facts.ts';
+import { FirstBytes } from './first-bytes.ts';
+import type { AdmittedPeer, PresentedChain } from './handler.ts';
+import { Http1Connection } from './http1-connection.ts';
+import { Http2Connection } from './http2-connection.ts';
+import { PortListener, type Listener, type ListenerDeps } from './port-listener.ts';
+import type { PortSettings } from './settings.ts';
+
+/**
+ * Makes a listener for the agent's own calls: cleartext, HTTP/1.1 and HTTP/2 with prior knowledge on one port, told apart by their first bytes. Nobody proves who he
+ * is on it, so where it is bound is who may call: whoever reaches the address does.
+ */
+export function createPlainListener(settings: PortSettings, deps: ListenerDeps): Listener<PortSettings> {
+  return new PlainListener(settings, deps, 'outbound');
+}
+
+const NOTHING: PresentedChain = Object.freeze({
+  chain: Object.freeze([]),
+  authorized: false,
+  authorizationError: undefined,
+});
+
+class PlainListener extends PortListener<PortSettings> {
+  protected override createServer(): Server {
+    const server = createServer({ noDelay: true, keepAlive: true });
+    server.on('connection', (socket) => this.#accepted(socket));
+    return server;
+  }
+
+  protected override adopt(): Result<() => void, string> {
+    return ok(() => undefined);
+  }
+
+  #accepted(socket: Socket): void {
+    this.follow(socket);
+    const { name } = this.settings;
+    const accepted = acceptedFacts(socket, this.newId(), 'outbound', name, this.deps.clock.wallMs());
+    const facts: Connection = Object.freeze({ ...accepted, tls: undefined });
+    const peer = this.admit(facts, NOTHING);
+    if (peer.kind === 'rejected') {
+      socket.destroy();
+      this.refused(facts, peer.fault);
+      return;
+    }
+    const parts = [this.host, facts, NOTHING, peer, socket] as const;
+    this.open(socket, new FirstBytes((protocol) => this.#begun(protocol, socket, facts, peer), ...parts));
+  }
+
+  #begun(protocol: 'h2' | 'http/1.1', socket: Socket, facts: Connection, peer: AdmittedPeer): void {
+    const parts = [this.host, facts, NOTHING, peer, socket] as const;
+    this.open(socket, protocol === 'h2' ? new Http2Connection(...parts) : new Http1Connection(...parts));
+  }
+}
