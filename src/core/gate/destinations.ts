@@ -42,7 +42,7 @@ function find(
   const host = authority.slice(0, end);
   const port = authority.slice(end + 1) || DEFAULT_PORT;
   const exact = byName.get(`${host}:${port}`) ?? byName.get(host);
-  if (exact !== undefined || !hasSuffixes || isAddress(host)) return exact;
+  if (exact !== undefined || !hasSuffixes) return exact;
   for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
     const name = `*${host.slice(dot)}`;
     const found = byName.get(`${name}:${port}`) ?? byName.get(name);

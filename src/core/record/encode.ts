@@ -128,7 +128,10 @@ function natural(value: number): number {
   return value > 0 && value <= Number.MAX_SAFE_INTEGER ? Math.round(value) : 0;
 }
 
+/** The last moment that there is a date for (ECMA-262, "Time Values"). */
+const MAX_TIME_MS = 8_640_000_000_000_000;
+
 /** RFC 3339 in UTC with milliseconds. */
 function timestamp(atMs: number): string {
-  return new Date(natural(atMs)).toISOString();
+  return new Date(Math.min(natural(atMs), MAX_TIME_MS)).toISOString();
 }

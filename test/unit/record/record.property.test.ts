@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { ConnectionId, DecisionId, SpiffeId } from '../../../src/core/kernel/brand.ts';
 import { FAULTS, fault, type Fault, type FaultCode } from '../../../src/core/model/faults.ts';
 import { NO_OBLIGATIONS } from '../../../src/core/model/decision.ts';
+import type { Destination, ProvenServer } from '../../../src/core/model/destination.ts';
 import type { DecisionRecord } from '../../../src/core/model/record.ts';
 import type { RecordFacts } from '../../../src/core/model/record-facts.ts';
 import { createRecorder } from '../../../src/core/record/recorder.ts';
@@ -17,13 +18,25 @@ const anyFault: fc.Arbitrary<Fault> = fc
 const number = fc.oneof(fc.nat(), fc.double());
 const headers = fc.dictionary(text, text, { maxKeys: 6 });
 
+const server: fc.Arbitrary<ProvenServer | undefined> = fc.option(
+  fc.record({ spiffeId: text as fc.Arbitrary<SpiffeId>, serial: text }),
+  { nil: undefined },
+);
+
+const destination: fc.Arbitrary<Destination> = fc.record({
+  name: text,
+  address: fc.record({ host: text, port: number }),
+  ids: fc.array(text as fc.Arbitrary<SpiffeId>, { maxLength: 3 }),
+  protocol: fc.constant('auto' as const),
+});
+
 const outcome: fc.Arbitrary<RecordFacts['outcome']> = fc.oneof(
   fc.record({
     kind: fc.constant('refused' as const),
     status: number,
     grpcStatus: fc.option(fc.nat(16), { nil: undefined }),
   }),
-  fc.record({ kind: fc.constant('forwarded' as const), status: number, bytesIn: number, bytesOut: number }),
+  fc.record({ kind: fc.constant('forwarded' as const), status: number, bytesIn: number, bytesOut: number, server }),
   fc.record({
     kind: fc.constant('aborted' as const),
     by: fc.constantFrom('peer' as const, 'us' as const),
@@ -31,6 +44,7 @@ const outcome: fc.Arbitrary<RecordFacts['outcome']> = fc.oneof(
     status: number,
     bytesIn: number,
     bytesOut: number,
+    server,
   }),
 );
 
@@ -51,6 +65,7 @@ const facts: fc.Arbitrary<RecordFacts> = fc.record({
       claimedId: fc.option(text, { nil: undefined }),
     }),
   ),
+  destination: fc.option(destination, { nil: undefined }),
   policy: fc.constantFrom(undefined, samplePolicy(), samplePolicy({ mask: () => defined(['/input/parsed_path/0']) })),
   input: fc.option(
     fc.tuple(headers, fc.jsonValue(), text).map(([fields, parsed_body, sni]) => {
@@ -110,6 +125,8 @@ test('property: any facts give one line that parses, holds its facts and continu
         const record = JSON.parse(line) as DecisionRecord;
         assert.equal(record.decision_id, list[index]?.decisionId);
         assert.equal(record.sallyport.fault, list[index]?.fault?.code);
+        assert.equal(record.sallyport.destination?.name, list[index]?.destination?.name);
+        assert.ok(!Number.isNaN(Date.parse(record.timestamp)));
         assert.equal(record.req_id, index + 1);
         for (const ns of Object.values(record.metrics)) assert.ok(Number.isSafeInteger(ns) && ns >= 0);
       }
