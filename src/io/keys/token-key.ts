@@ -1,0 +1,46 @@
+import { createPrivateKey } from 'node:crypto';
+
+import { encodePem } from '../../core/identity/pem.ts';
+import { err, ok } from '../../core/kernel/result.ts';
+
+import type { Result } from '../../core/kernel/result.ts';
+import type { OpenedKey } from './key-opener.ts';
+
+/** The PEM by which OpenSSL's pkcs11-provider is told of a key (its documentation, "PEM encoded URI"). */
+export const TOKEN_LABEL = 'PKCS#11 PROVIDER URI';
+
+const DESCRIPTION = 'PKCS#11 Provider URI v1.0';
+
+/** A PKCS#11 URI (RFC 7512 2.3) without line ends. */
+const URI = /^pkcs11:[\x21-\x7e]{1,2000}$/;
+
+/** The PEM form of a file that refers to a key in a token: that PEM itself, or the bare URI; undefined for any other file. */
+export function tokenReference(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (trimmed.startsWith(`-----BEGIN ${TOKEN_LABEL}-----`)) return `${trimmed}\n`;
+  return URI.test(trimmed) ? encodePem(TOKEN_LABEL, uriDer(trimmed)) : undefined;
+}
+
+/** Opens the key by reference: it stays in its token. */
+export function openTokenKey(pem: string): Result<OpenedKey, string> {
+  try {
+    const privateKey = createPrivateKey(pem);
+    return ok({ privateKey, tlsKey: pem, chain: [] });
+  } catch {
+    return err(
+      'the key in the PKCS#11 token cannot be opened: is the pkcs11 provider in the OpenSSL configuration of this process (OPENSSL_CONF), the token there, the PIN right, the URI that of a private key?',
+    );
+  }
+}
+
+/** SEQUENCE { VisibleString, UTF8String }. */
+function uriDer(uri: string): Uint8Array {
+  return tlv(0x30, Buffer.concat([tlv(0x1a, Buffer.from(DESCRIPTION)), tlv(0x0c, Buffer.from(uri))]));
+}
+
+/** X.690 8.1; at most 65,535 bytes. */
+function tlv(tag: number, body: Uint8Array): Uint8Array {
+  const { length } = body;
+  const lengthBytes = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Uint8Array.of(tag, ...lengthBytes), body]);
+}
