@@ -1,6 +1,7 @@
 import { parseCrl } from '../identity/crl.ts';
 import { KEY_USAGE } from '../identity/extensions.ts';
 import { createTrustStore } from '../identity/trust-store.ts';
+import { concat } from '../kernel/bytes.ts';
 import { err, ok } from '../kernel/result.ts';
 import { encodeSigned } from './certificate-frame.ts';
 import { context, contextPrimitive, integer, octetString, oid, sequence, time } from './der-writer.ts';
@@ -79,7 +80,7 @@ function encodeTbsCertList(
     time(nowMs + ttlMs),
     ...(revoked.length === 0
       ? []
-      : [sequence(...revoked.map(({ serial, atMs }) => sequence(integer(serial), time(atMs))))]),
+      : [sequence(concat(revoked.map(({ serial, atMs }) => sequence(integer(serial), time(atMs)))))]),
     context(0, sequence(...extensions)),
   );
 }
