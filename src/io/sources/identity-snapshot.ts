@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { encodePem } from '../../core/identity/pem.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 
-import type { KeyObject } from 'node:crypto';
 import type { OwnIdentity } from '../../core/identity/own-identity.ts';
 import type { TrustStore } from '../../core/identity/trust-store.ts';
 import type { TrustDomain } from '../../core/kernel/brand.ts';
@@ -37,7 +36,7 @@ export type SnapshotContent = {
   readonly warnings: readonly string[];
 };
 
-/** Makes a snapshot; fails where the TLS library could not be given the key. */
+/** Makes a snapshot; fails where the TLS library could not be given the key (`tlsKeyOf`). */
 export function createSnapshot({
   own,
   part,
@@ -45,9 +44,8 @@ export function createSnapshot({
   bundles,
   warnings,
 }: SnapshotContent): Result<IdentitySnapshot, string> {
-  const privateKey = part.tlsKey ?? exported(part.privateKey);
-  if (privateKey === undefined)
-    return err('the private key cannot be exported, and nothing names it to the TLS library');
+  const privateKey = tlsKeyOf(part);
+  if (!privateKey.ok) return privateKey;
   return ok(
     Object.freeze({
       own,
@@ -55,19 +53,20 @@ export function createSnapshot({
       revision: revisionOf(part.chain, trust),
       chain: part.chain,
       certificateChain: part.chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
-      privateKey,
+      privateKey: privateKey.value,
       trustAnchors: [...bundles.values()].flat().map((der) => encodePem('CERTIFICATE', der)),
       warnings: [...warnings, ...listWarnings(trust)],
     }),
   );
 }
 
-/** Node's TLS takes keys as PEM only; a KeyObject it refuses. */
-function exported(key: KeyObject): string | undefined {
+/** The key as Node's TLS takes it, which is PEM only: a KeyObject it refuses. Secret. */
+export function tlsKeyOf({ privateKey, tlsKey }: OwnPart): Result<string, string> {
+  if (tlsKey !== undefined) return ok(tlsKey);
   try {
-    return key.export({ type: 'pkcs8', format: 'pem' });
+    return ok(privateKey.export({ type: 'pkcs8', format: 'pem' }));
   } catch {
-    return undefined;
+    return err('the private key cannot be exported, and nothing names it to the TLS library');
   }
 }
 
