@@ -13,6 +13,14 @@ export type Dial = (done: (dialled: Result<Dialled, Fault>) => void) => () => vo
 
 const NOTHING_TO_GIVE_UP = (): void => {};
 
+/** A way to dial for one who has a connection already; to be used once. */
+export function ready(dialled: Dialled): Dial {
+  return (done) => {
+    done(ok(dialled));
+    return NOTHING_TO_GIVE_UP;
+  };
+}
+
 /** Connections to the agent, without TLS: handed out before they stand, what comes of them shows in use. */
 export function plainDial(address: UpstreamAddress): Dial {
   return (done) => {

@@ -36,7 +36,7 @@ export type Forwarder = {
 };
 
 /** The answer to a permit that nobody minted has no decision to name. */
-const NO_DECISION = '00000000-0000-0000-0000-000000000000' as DecisionId;
+export const NO_DECISION = '00000000-0000-0000-0000-000000000000' as DecisionId;
 
 /** Makes the forwarder of one listener; without effects until the first request. */
 export function createForwarder(config: ForwarderConfig): Forwarder {
@@ -97,8 +97,10 @@ class AgentForwarder implements Forwarder {
     const { request, downstream } = assignment;
     const kind = transportOf(this.#upstream.protocol, request, downstream);
     const { address } = this.#upstream;
-    if (kind === 'websocket') new WebSocketTunnel(address, this.#shared.limits, this.#tunnels, assignment).begin();
-    else if (kind === 'h2c') {
+    if (kind === 'websocket') {
+      const way = { kind: 'address', address } as const;
+      new WebSocketTunnel(way, this.#shared.limits, this.#tunnels, assignment).begin();
+    } else if (kind === 'h2c') {
       this.#http2 ??= new Http2Upstream(address, this.#shared);
       this.#http2.send(request, downstream, new Answer(assignment, this.#shared));
     } else if (kind === 'http1') {
@@ -139,7 +141,7 @@ function transportOf(
 }
 
 /** Nothing was sent to the agent; the outcome says why. */
-function refuse(
+export function refuse(
   downstream: Downstream,
   reason: Fault,
   decisionId: DecisionId,

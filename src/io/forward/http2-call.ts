@@ -13,7 +13,7 @@ import { RequestPump } from './request-pump.ts';
 /** Decides whether a stream that has ended is opened again. */
 export interface Repeater {
   /** In how many milliseconds, 0 being at once; undefined where not. `replayable`: what was sent of the body is still at hand. */
-  repeatsIn(end: AttemptEnd, attempts: number, replayable: boolean): number | undefined;
+  repeatsIn(end: AttemptEnd, replayable: boolean, attempts: number): number | undefined;
 }
 
 /**
@@ -21,7 +21,7 @@ export interface Repeater {
  * lower (RFC 9113 section 8.7), no part of an answer came, and what was sent of the body is still at hand.
  */
 const ONCE_MORE: Repeater = {
-  repeatsIn(end, attempts, replayable) {
+  repeatsIn(end, replayable, attempts) {
     return end.kind === 'failed' && end.progress === 'refused' && attempts === 1 && replayable ? 0 : undefined;
   },
 };
@@ -132,7 +132,7 @@ class Http2Call implements UpstreamCall, Opener, AttemptOwner {
 
   ended(end: AttemptEnd): void {
     if (this.#cancelled) return;
-    const pauseMs = this.#repeater.repeatsIn(end, this.#attempts, this.#pump?.replayable ?? true);
+    const pauseMs = this.#repeater.repeatsIn(end, this.#pump?.replayable ?? true, this.#attempts);
     if (pauseMs !== undefined) this.#again(end, pauseMs);
     else if (end.kind === 'failed') this.answer.fail(end.reason, end.progress);
     else this.#complete(end.trailers);

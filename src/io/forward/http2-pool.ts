@@ -1,11 +1,10 @@
 import { connect, constants, type ClientHttp2Session, type ClientSessionOptions, type Settings } from 'node:http2';
 import type { Socket } from 'node:net';
 
-import { ok } from '../../core/kernel/result.ts';
 import type { ProvenServer } from '../../core/model/destination.ts';
 import { fault, type Fault } from '../../core/model/faults.ts';
 import type { Limits } from '../../core/model/limits.ts';
-import type { Dial, Dialled } from './dial.ts';
+import { ready, type Dial, type Dialled } from './dial.ts';
 import { faultOfError } from './upstream-faults.ts';
 
 /** Connections to one agent at a time; calls beyond what they take together wait in line, within their deadline. */
@@ -96,7 +95,7 @@ export class Http2Pool implements Sessions {
   /** Takes a connection that was made elsewhere. */
   adopt(dialled: Dialled): void {
     if (this.#closed) dialled.socket.destroy();
-    else this.#addSlot((done) => done(ok(dialled)));
+    else this.#addSlot(ready(dialled));
   }
 
   /** Opens no more streams and gives back those who wait for one, to be served elsewhere. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ClientRequest, IncomingMessage, STATUS_CODES } from 'node:http';
+import { Agent, type ClientRequest, IncomingMessage, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -14,6 +14,7 @@ import type { Outcome } from '../../core/model/outcome.ts';
 import { answerHeaders } from '../../core/request/answer-headers.ts';
 import type { UpstreamAddress } from './address.ts';
 import type { Assignment } from './answer.ts';
+import type { Dial } from './dial.ts';
 import type { OpenTunnels, Tunnel } from './open-tunnels.ts';
 import { endAndDestroy } from './tcp-tunnel.ts';
 import { faultOfError } from './upstream-faults.ts';
@@ -24,6 +25,15 @@ const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** `asking` the agent; it `declined` with an ordinary answer that is passed on; `open`: it switched; `settled`: the outcome was reported. */
 type State = 'asking' | 'declined' | 'open' | 'settled';
 
+/** Where an upgrade goes: to an address that is connected to for it, or over a connection that is dialled for it. */
+export type TunnelWay =
+  | { readonly kind: 'address'; readonly address: UpstreamAddress }
+  | { readonly kind: 'dial'; readonly dial: Dial };
+
+/** The other end of a tunnel, as http-proxy-3 is told of it. */
+type ProxyOptions = { readonly target: ProxyTarget; readonly agent?: Agent };
+type ProxyTarget = { host: string; port: number; protocol: string; socketPath?: string };
+
 /**
  * One allowed WebSocket upgrade. http-proxy-3 asks the agent and joins the two sockets after its 101; what it sends is the permitted request, and what
  * it passes back went through the same rules as any answer. Before the 101 not a byte of the peer's reaches the agent.
@@ -32,7 +42,8 @@ export class WebSocketTunnel implements Tunnel {
   readonly #assignment: Assignment;
   readonly #limits: Limits;
   readonly #tunnels: OpenTunnels;
-  readonly #address: UpstreamAddress;
+  readonly #way: TunnelWay;
+  #giveUpDialling: (() => void) | undefined;
   #state: State = 'asking';
   #status = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -45,8 +56,8 @@ export class WebSocketTunnel implements Tunnel {
   #declinedBytes = 0;
   #ending: Fault | undefined;
 
-  constructor(address: UpstreamAddress, limits: Limits, tunnels: OpenTunnels, assignment: Assignment) {
-    this.#address = address;
+  constructor(way: TunnelWay, limits: Limits, tunnels: OpenTunnels, assignment: Assignment) {
+    this.#way = way;
     this.#limits = limits;
     this.#tunnels = tunnels;
     this.#assignment = assignment;
@@ -67,8 +78,23 @@ export class WebSocketTunnel implements Tunnel {
       this.#refuse(fault('upgrade_refused', 'the peer sent bytes before the answer to its upgrade'));
       return;
     }
-    this.#expire(this.#limits.upstreamConnectTimeoutMs);
-    this.#proxy().ws(this.#outgoing(), upgrade.socket, upgrade.head, {}, (error) => this.#agentFailed(error));
+    if (this.#way.kind === 'dial') this.#dial(this.#way.dial, upgrade.socket);
+    else {
+      this.#expire(this.#limits.upstreamConnectTimeoutMs);
+      this.#ask({ target: targetOf(this.#way.address) }, upgrade.socket);
+    }
+  }
+
+  #dial(dial: Dial, peer: Duplex): void {
+    this.#giveUpDialling = dial((dialled) => {
+      this.#giveUpDialling = undefined;
+      if (!dialled.ok) this.#refuse(dialled.error);
+      else this.#ask({ target: SOMEWHERE, agent: new OneConnection(dialled.value.socket) }, peer);
+    });
+  }
+
+  #ask(to: ProxyOptions, peer: Duplex): void {
+    this.#proxy(to).ws(this.#outgoing(), peer, NOTHING, {}, (error) => this.#agentFailed(error));
   }
 
   cut(): void {
@@ -78,10 +104,8 @@ export class WebSocketTunnel implements Tunnel {
   }
 
   /** One for each tunnel, so that its events are this tunnel's. */
-  #proxy(): ProxyServer {
-    const { kind } = this.#address;
-    const where = kind === 'unix' ? { host: '', port: 0, socketPath: this.#address.path } : this.#address;
-    const proxy = createProxyServer({ target: { ...where, protocol: 'http:' } });
+  #proxy(to: ProxyOptions): ProxyServer {
+    const proxy = createProxyServer(to);
     proxy.on('proxyReqWs', (asked) => this.#asking(asked));
     proxy.on('open', (agent) => agent.setTimeout(this.#limits.streamIdleTimeoutMs, () => this.#idle()));
     // Errors of the peer's socket. Its `close` follows, and is what ends the tunnel.
@@ -112,10 +136,16 @@ export class WebSocketTunnel implements Tunnel {
   #asking(asked: ClientRequest): void {
     this.#asked = asked;
     asked.path = this.#assignment.request.target;
-    asked.once('socket', (socket) => socket.once('connect', () => this.#expire(this.#limits.streamIdleTimeoutMs)));
+    asked.once('socket', (socket) => this.#given(socket));
     // Registered before http-proxy-3's own listeners, so these run first.
     asked.once('upgrade', (answer, agent, head) => this.#switched(answer, agent, head));
     asked.once('response', (answer) => this.#declined(answer));
+  }
+
+  #given(socket: Socket): void {
+    const connected = (): void => this.#expire(this.#limits.streamIdleTimeoutMs);
+    if (socket.connecting) socket.once('connect', connected);
+    else connected();
   }
 
   #switched(answer: IncomingMessage, agent: Socket, head: Buffer): void {
@@ -259,11 +289,37 @@ export class WebSocketTunnel implements Tunnel {
     if (this.#state === 'settled') return;
     this.#state = 'settled';
     clearTimeout(this.#timer);
+    this.#giveUpDialling?.();
     this.#assignment.downstream.onClosed = undefined;
     this.#asked?.destroy();
     this.#agent?.destroy();
     this.#tunnels.delete(this);
     this.#assignment.done(outcome);
+  }
+}
+
+/** What http-proxy-3 is told where the connection is there already. */
+const SOMEWHERE: ProxyTarget = { host: 'localhost', port: 80, protocol: 'http:' };
+
+/** No byte of the peer's before the answer to its upgrade: checked before. */
+const NOTHING = Buffer.alloc(0);
+
+function targetOf(address: UpstreamAddress): ProxyTarget {
+  const where = address.kind === 'unix' ? { host: '', port: 0, socketPath: address.path } : address;
+  return { ...where, protocol: 'http:' };
+}
+
+/** Gives a connection that is there already to the one request made by it. */
+class OneConnection extends Agent {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    super();
+    this.#socket = socket;
+  }
+
+  override createConnection(): Socket {
+    return this.#socket;
   }
 }
 
