@@ -1,17 +1,10 @@
 import type { KeyObject } from 'node:crypto';
+import type { IssuedSvid } from '../../core/issuance/svid.ts';
 import type { SpiffeId, TrustDomain } from '../../core/kernel/brand.ts';
 import type { Result } from '../../core/kernel/result.ts';
-import type { Attestation, IssuanceFault, Svid, TrustDocument } from '../../core/model/svid.ts';
+import type { Attestation, IssuanceFault, TrustDocument } from '../../core/model/svid.ts';
 
-/** What was issued: the SVID, and what the store and the log know it by. */
-export type IssuedSvid = Svid & {
-  /** Lower-case hexadecimal without leading zeros, as in `CertificateFacts`. */
-  readonly serial: string;
-  readonly spkiSha256: string;
-  /** Milliseconds since the epoch. */
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
-};
+export type { IssuedSvid } from '../../core/issuance/svid.ts';
 
 /** How often one source may ask and one ID may be issued; the state is in memory and bounded. */
 export interface IssuingLimits {
@@ -50,11 +43,18 @@ export interface IssuingAuthority {
   /**
    * Limits, request, right to the ID, certificate, store, record, in this order. One issuance record for each call, refusals too, and it is
    * on the disk before the answer is given. A join token is used up in the transaction that stores the certificate, so that a refusal for any
-   * other reason leaves it usable and it can never serve twice. `source`: remote address, for log and limits. Never rejects.
+   * other reason leaves it usable and it can never serve twice. Where the answer is lost on its way the token is spent all the same: a new one is
+   * needed. How long certificates live is configured, never asked for; the end of the issuing CA cuts it short. `source`: remote address, for log
+   * and limits. Never rejects.
    */
   issue(attestation: Attestation, csr: Uint8Array, source: string): Promise<Result<IssuedSvid, IssuanceFault>>;
-  /** Whom to believe now: the roots (several while they overlap) and the lists of all signers that have living certificates. */
+  /**
+   * Whom to believe now: the roots (several while they overlap) and the lists of all signers that have living certificates, that of the issuing
+   * CA first, those that roots signed themselves last.
+   */
   trust(): TrustDocument;
+  /** IDs that callers of the local Workload API may have, as configured. */
+  workloads(): readonly SpiffeId[];
   /** Calls back after each change of `trust()`, changes by other processes included. Gives what ends that. */
   onTrust(listener: () => void): () => void;
   /** True while the certificate is one of ours, has not ended and is not revoked. Asks the store: what another process revoked counts at once. */

@@ -1,0 +1,41 @@
+import { createCsr } from '../../core/issuance/create-csr.ts';
+import { generateKeyPair } from '../../core/issuance/signing-key.ts';
+
+import type { KeyObject } from 'node:crypto';
+import type { IssuedSvid } from '../../core/issuance/svid.ts';
+import type { Issuer } from './issuer.ts';
+
+/** The authority's certificate for itself, with its key, in memory only. */
+export type OwnSvid = { readonly svid: IssuedSvid; readonly privateKey: KeyObject };
+
+/** After a failure, how long nothing is tried, milliseconds. */
+const RETRY_MS = 5_000;
+
+/** Keeps the authority's own certificate young. */
+export class OwnIdentity {
+  readonly #issuer: Issuer;
+  #failedMs = Number.NEGATIVE_INFINITY;
+  current: OwnSvid | undefined;
+
+  constructor(issuer: Issuer) {
+    this.#issuer = issuer;
+  }
+
+  /** True from half of its life on, where there is none or it is not good any more, and where the clock was set back to before it began. */
+  isDue(atMs: number, isGood: (serial: string) => boolean): boolean {
+    if (Math.abs(atMs - this.#failedMs) < RETRY_MS) return false;
+    if (this.current === undefined || !isGood(this.current.svid.serial)) return true;
+    const { notBeforeMs, notAfterMs } = this.current.svid;
+    return atMs < notBeforeMs || atMs >= (notBeforeMs + notAfterMs) / 2;
+  }
+
+  /** Makes a new key and a certificate for it. Gives what went wrong; then the last one stays. */
+  async renew(atMs: number): Promise<string | undefined> {
+    const { privateKey } = generateKeyPair('p256');
+    const svid = await this.#issuer.issueOwn(await createCsr(privateKey));
+    this.#failedMs = svid.ok ? Number.NEGATIVE_INFINITY : atMs;
+    if (!svid.ok) return `the authority's own certificate: ${svid.error.detail}`;
+    this.current = { svid: svid.value, privateKey };
+    return undefined;
+  }
+}
