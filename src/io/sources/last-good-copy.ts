@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import * as z from 'zod';
 
 import { DEFAULT_BUNDLE_LIMITS } from '../../core/bundle/limits.ts';
 import { err, ok } from '../../core/kernel/result.ts';
-import { reasonOf } from './problem.ts';
+import { fitFolder, guarded, parseJson, writeWhole } from './kept-folder.ts';
 import { readBounded } from './read-file.ts';
 
 import type { SequenceState } from '../../core/bundle/sequence.ts';
@@ -116,52 +116,6 @@ async function isOfAnother(folder: string, owner: string): Promise<boolean> {
 
 function ofAnother(folder: string): string {
   return `${folder}: keeps the bundle of another URL, and is left as it is; give each bundle a folder of its own, or empty this one if the URL was changed (its sequence is then forgotten)`;
-}
-
-/** Makes the folder where it is not there. One that others can write to could give us a bundle, or a sequence, of theirs. */
-async function fitFolder(folder: string): Promise<Result<undefined, string>> {
-  if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await chmod(folder, 0o700);
-  const { mode, uid } = await stat(folder);
-  const own = process.getuid?.() ?? uid;
-  if (uid !== own && uid !== 0) return err(`${folder}: belongs to another user`);
-  if ((mode & 0o022) === 0) return ok(undefined);
-  return err(`${folder}: others can write to it (mode ${(mode & 0o777).toString(8)}); chmod 700 it`);
-}
-
-/** A file that is there whole, on the disk, or not at all. */
-async function writeWhole(folder: string, name: string, bytes: Uint8Array): Promise<void> {
-  const fresh = join(folder, `${name}.new`);
-  await rm(fresh, { force: true });
-  const handle = await open(fresh, 'wx', 0o600);
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(fresh, join(folder, name));
-  const directory = await open(folder, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-async function guarded<T>(folder: string, action: () => Promise<Result<T, string>>): Promise<Result<T, string>> {
-  try {
-    return await action();
-  } catch (error) {
-    return err(`${folder}: ${reasonOf(error)}`);
-  }
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
 }
 
 function sha256(bytes: Uint8Array): string {
