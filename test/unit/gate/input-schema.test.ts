@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import type { GateSettings } from '../../../src/core/gate/gate.ts';
+import type { PolicyInput } from '../../../src/core/model/policy-input.ts';
 import { fakeConnection, FakeExchange, FakeRawExchange, grpcHead, http1Head } from '../../support/fake-exchange.ts';
+import { destinations, destinationTo } from '../../support/destination.ts';
 import { FakeGateWorld, FakePolicy } from '../../support/fake-gate-world.ts';
 
 type Schema = {
@@ -47,8 +50,8 @@ function typeOf(value: unknown): string {
 const EVERYTHING = { parsedBody: true, rawBody: true, parsedQuery: true, peerCertificate: true };
 
 /** The input that a policy that reads everything gets. */
-function inputOf(run: (world: FakeGateWorld) => void): unknown {
-  const world = new FakeGateWorld({ contextExtensions: { tier: 'gold' } });
+function inputOf(run: (world: FakeGateWorld) => void, over: Partial<GateSettings> = {}): unknown {
+  const world = new FakeGateWorld({ contextExtensions: { tier: 'gold' }, ...over });
   const policy = new FakePolicy(true, EVERYTHING);
   world.policy = policy;
   run(world);
@@ -80,6 +83,15 @@ for (const [title, run] of inputs) {
   test(`policies/schemas/input.json describes every key of the input: ${title}`, () =>
     assert.deepEqual(mistakes(inputOf(run), SCHEMA), []));
 }
+
+test("policies/schemas/input.json describes every key of the input: the agent's own call", () => {
+  const to = destinations(destinationTo('agent.internal'));
+  const connection = fakeConnection({ direction: 'outbound', tls: undefined });
+  const exchange = new FakeExchange(http1Head('GET', '/'), { peer: { kind: 'anonymous' }, connection });
+  const input = inputOf((world) => world.gate.exchange(exchange), { destinations: to });
+  assert.deepEqual(mistakes(input, SCHEMA), []);
+  assert.ok((input as PolicyInput).sallyport.destination !== undefined);
+});
 
 test('a key that the schema does not know would be found', () => {
   assert.deepEqual(mistakes({ atributes: {} }, SCHEMA), ['input.atributes: not in the schema']);

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Permit } from '../../../src/core/gate/permit.ts';
 import type { ConnectionId, DecisionId } from '../../../src/core/kernel/brand.ts';
 import type { Connection } from '../../../src/core/model/connection.ts';
+import { destinationTo } from '../../support/destination.ts';
 
 const CONNECTION: Connection = {
   id: 'c1' as ConnectionId,
@@ -17,6 +18,14 @@ const CONNECTION: Connection = {
 
 test('promise 1: what the gate minted is genuine', () => {
   assert.equal(Permit.isGenuine(Permit.mint('d' as DecisionId, CONNECTION, undefined)), true);
+});
+
+test('a permit says where an outbound call goes, and cannot be sent elsewhere', () => {
+  const destination = destinationTo('tools.internal');
+  const permit = Permit.mint('d' as DecisionId, CONNECTION, undefined, destination);
+  assert.equal(permit.destination, destination);
+  assert.throws(() => Object.assign(permit, { destination: destinationTo('evil.example') }), TypeError);
+  assert.equal(Permit.mint('d' as DecisionId, CONNECTION, undefined).destination, undefined);
 });
 
 test('promise 1: a look-alike is not', () => {
