@@ -8,9 +8,9 @@ import { createCsr } from '../../../src/core/issuance/create-csr.ts';
 import { MAX_CSR_BYTES, readCsr } from '../../../src/core/issuance/csr.ts';
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
 import * as der from '../../support/der.ts';
-import { commonName, encodeExtensions, extension, generalName } from '../../support/pki-certificate.ts';
+import { commonName, extension, generalName } from '../../support/pki-certificate.ts';
 import { createKeyPair, signatureAlgorithm, spkiOf } from '../../support/pki-keys.ts';
-import { dsaSpki, extensionRequest, kindOf, rawCsr, valueOf } from './making.ts';
+import { dsaSpki, encodeExtension, extensionRequest, kindOf, rawCsr, valueOf } from './making.ts';
 
 import type { IssuanceFault } from '../../../src/core/model/svid.ts';
 import type { KeyKind } from '../../support/pki-keys.ts';
@@ -51,10 +51,10 @@ test('createCsr with a key of another kind says which kinds there are', async ()
 /** What a request asks for beside its key is neither granted nor held against it. */
 const READ_OVER: Readonly<Record<string, RawCsr>> = {
   'a subject of somebody else': { subject: commonName('root of example.org') },
-  'a CA': { attributes: extensionRequest(encodeExtensionsOf(extension.basicConstraints(true, 5))) },
-  'two thousand names': { attributes: extensionRequest(encodeExtensionsOf(SANS)) },
+  'a CA': { attributes: extensionRequest(encodeExtension(extension.basicConstraints(true, 5))) },
+  'two thousand names': { attributes: extensionRequest(encodeExtension(SANS)) },
   'a critical extension that nobody knows': {
-    attributes: extensionRequest(encodeExtensionsOf({ oid: '1.2.3.4', critical: true, value: der.derNull() })),
+    attributes: extensionRequest(encodeExtension({ oid: '1.2.3.4', critical: true, value: der.derNull() })),
   },
   'a challenge password': {
     attributes: der.context(0, der.sequence(der.oid('1.2.840.113549.1.9.7'), der.setOf(der.utf8('secret')))),
@@ -65,10 +65,6 @@ for (const [what, options] of Object.entries(READ_OVER)) {
     const keys = createKeyPair();
     assert.deepEqual(valueOf(readCsr(rawCsr({ ...options, keys }))).spki, new Uint8Array(spkiOf(keys)));
   });
-}
-
-function encodeExtensionsOf(one: Parameters<typeof encodeExtensions>[0][number]): Uint8Array {
-  return encodeExtensions([one]).subarray(der.derLength(encodeExtensions([one]).length).length + 1);
 }
 
 /** SubjectPublicKeyInfo of ECDSA with these octets as its point. */
@@ -157,7 +153,7 @@ for (const [what, kind, bytes, detail] of FAULTS) {
 function millionNames(): Uint8Array {
   const name = generalName.dns('a');
   const names = { ...SANS, value: der.sequence(Buffer.alloc(name.length * 1_000_000, name)) };
-  return rawCsr({ attributes: extensionRequest(encodeExtensionsOf(names)) });
+  return rawCsr({ attributes: extensionRequest(encodeExtension(names)) });
 }
 
 function noValues(): Uint8Array {

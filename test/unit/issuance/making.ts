@@ -7,6 +7,7 @@ import { createIntermediate } from '../../../src/core/issuance/intermediate.ts';
 import { createRoot } from '../../../src/core/issuance/root.ts';
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
 import * as der from '../../support/der.ts';
+import { encodeExtensions } from '../../support/pki-certificate.ts';
 import { createKeyPair, signatureAlgorithm, signBytes, spkiOf } from '../../support/pki-keys.ts';
 import { systemRandom } from '../../support/system-clock.ts';
 
@@ -16,6 +17,7 @@ import type { CaSigner } from '../../../src/core/issuance/ca-signer.ts';
 import type { CertificateRequest } from '../../../src/core/issuance/csr.ts';
 import type { IssuanceDeps } from '../../../src/core/issuance/deps.ts';
 import type { KeyKind } from '../../../src/core/issuance/signing-key.ts';
+import type { Extension } from '../../support/pki-certificate.ts';
 import type { Digest, KeyPair } from '../../support/pki-keys.ts';
 
 export const MINUTE = 60_000;
@@ -118,6 +120,18 @@ export function rawCsr(options: RawCsr = {}): Uint8Array {
   const signature = options.signature ?? signBytes(signedBy, digest, content);
   const algorithm = options.algorithm ?? signatureAlgorithm(signedBy, digest);
   return der.sequence(content, algorithm, der.bitString(signature), options.outside ?? NOTHING);
+}
+
+/** One Extension (RFC 5280 4.1), DER. */
+export function encodeExtension(one: Extension): Uint8Array {
+  const list = encodeExtensions([one]);
+  return list.subarray(list.length - sizeInside(list));
+}
+
+/** Octets of the contents of a SEQUENCE. */
+function sizeInside(sequence: Uint8Array): number {
+  const first = sequence[1] ?? 0;
+  return sequence.length - 2 - (first < 0x80 ? 0 : first & 0x7f);
 }
 
 /** Attributes with one extensionRequest (RFC 2985 5.4.2) of these extensions, encoded. */
