@@ -62,8 +62,7 @@ export async function openStandIn(
   const spki = spkiOf(generateKeyPair(kind).publicKey);
   const names = [{ type: 'url', value: `spiffe://${trustDomain}/probe` }] as const;
   const extensions = leafExtensions(names, spki, certificate.extensions.subjectKeyId);
-  const { notBeforeMs, notAfterMs } = certificate;
-  const template = { serial: '01', notBeforeMs, notAfterMs, spki, extensions };
+  const template = { serial: '01', notBeforeMs: atMs, notAfterMs: atMs + 1_000, spki, extensions };
   const wrong = await stagedRefusal(standIn.value, certificate, kind, template, atMs);
   return wrong === undefined ? standIn : err(`a leaf under it: ${wrong}`);
 }

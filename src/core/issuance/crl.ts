@@ -41,7 +41,7 @@ export async function makeCrl(
   if (!(ttlMs >= MIN_TTL_MS && ttlMs <= MAX_TTL_MS)) return err(`a list is for ${MIN_TTL_MS} to ${MAX_TTL_MS} ms`);
   if (!Number.isSafeInteger(number) || number < 0) return err('the number of a list is a whole number from 0 on');
   if (certificate.extensions.keyUsage?.bits.has(KEY_USAGE.cRLSign) === false) return err('the CA may not sign lists');
-  const wrong = revoked.find(({ serial, atMs }) => !/^[0-9a-f]{1,40}$/i.test(serial) || !isMoment(atMs));
+  const wrong = revoked.find(({ serial, atMs }) => !/^(?!0+$)[0-9a-f]{1,40}$/i.test(serial) || !isMoment(atMs));
   if (wrong !== undefined) return err(`no serial and time of a certificate: ${JSON.stringify(wrong)}`);
   const algorithm = signatureAlgorithm(keyKind);
   const tbs = encodeTbsCertList(signer, request, deps.clock.wallMs());
