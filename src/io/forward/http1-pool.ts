@@ -181,9 +181,12 @@ export class Http1Pool {
       bodyTimeout: 0,
       maxHeaderSize: this.#limits.headerBytes,
       connect: (_options, done) => {
-        if (made || dialled.socket.destroyed) done(new ConnectionFault(CLOSED), null);
-        else done(null, dialled.socket);
-        made = true;
+        // Not at once: undici would not notice, in the middle of its own turn.
+        process.nextTick(() => {
+          if (made || dialled.socket.destroyed) done(new ConnectionFault(CLOSED), null);
+          else done(null, dialled.socket);
+          made = true;
+        });
       },
     });
     const held = { ...dialled, client };
