@@ -50,6 +50,8 @@ class StreamingCall implements Call {
     this.#listener = listener;
     this.#socket =
       endpoint.kind === 'unix' ? connectNet(endpoint.path) : connectNet({ host: endpoint.host, port: endpoint.port });
+    // Heard before the stream's own error, which only says that it was cancelled.
+    this.#socket.on('error', (error) => this.#breaks(reasonOf(error)));
     this.#socket.setKeepAlive(endpoint.kind === 'tcp', 60_000);
     this.#session = connectHttp2('http://localhost', {
       createConnection: () => this.#socket,
