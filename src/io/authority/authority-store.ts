@@ -17,11 +17,11 @@ export type StoreSettings = {
 };
 
 /** What a transaction may do. */
-export interface Transaction {
+export type Transaction = {
   readonly database: DatabaseSync;
   /** Puts a record into the issuance log, with all else that the transaction writes or not at all. */
-  record(record: IssuanceRecord): void;
-}
+  readonly record: (record: IssuanceRecord) => void;
+};
 
 /**
  * The state of an authority: one folder with a database and the log. Everything that is given out was stored by a transaction that is on the

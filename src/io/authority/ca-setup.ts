@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { sha256Hex } from '../../core/identity/bytes.ts';
 import { parseTrustDomain } from '../../core/identity/spiffe-id.ts';
 import { err } from '../../core/kernel/result.ts';
@@ -25,6 +28,11 @@ export async function initAuthority(
   const present = store.read((database) => metaOf(database, 'trust_domain'));
   if (!present.ok) return present;
   if (present.value !== undefined) return err(`${store.folder} is the authority of ${present.value} already`);
+  if (existsSync(join(store.folder, `${trustDomain}.key`))) {
+    return err(
+      `${store.folder} has a development authority of ${trustDomain}; take that up instead, or choose another folder`,
+    );
+  }
   const made = await makeRoot(store, trustDomain, wanted.root, deps);
   if (!made.ok) return made;
   const { signer, row } = made.value;

@@ -36,7 +36,7 @@ export function keyPath(folder: string, reference: string): string {
 
 /** Writes a new key as PKCS#8 PEM, for its owner only. */
 export async function writeKeyFile(path: string, key: KeyObject): Promise<void> {
-  await writeWhole(path, String(key.export({ type: 'pkcs8', format: 'pem' })), 0o600);
+  await writeWhole(path, key.export({ type: 'pkcs8', format: 'pem' }), 0o600);
 }
 
 function openPem(path: string, pem: string): Result<KeyObject, string> {

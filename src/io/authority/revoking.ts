@@ -85,10 +85,13 @@ function bar({ database, record }: Transaction, kind: BarKind, value: string | u
   return [value];
 }
 
-/** Case and separators of a serial or a hash, as certificates tools print them, do not matter. */
 function normalised(which: Which): Which {
   if ('spiffeId' in which) return which;
-  const plain = (text: string): string => text.replaceAll(/[:\s]/g, '').toLowerCase();
-  if ('spkiSha256' in which) return { spkiSha256: plain(which.spkiSha256) };
-  return { serial: plain(which.serial).replace(/^0+/, '') };
+  if ('spkiSha256' in which) return { spkiSha256: plainHex(which.spkiSha256) };
+  return { serial: plainHex(which.serial).replace(/^0+/, '') };
+}
+
+/** Case and separators of a serial or a hash, as certificate tools print them, do not matter. */
+function plainHex(text: string): string {
+  return text.replaceAll(/[:\s]/g, '').toLowerCase();
 }
