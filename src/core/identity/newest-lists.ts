@@ -89,3 +89,9 @@ function age({ number, thisUpdateMs }: CrlHead): string {
   const made = `made ${new Date(thisUpdateMs).toISOString()}`;
   return number === undefined ? `without number, ${made}` : `number ${BigInt(`0x0${number}`)}, ${made}`;
 }
+
+/** Who made a list, for the operator. */
+export function issuerOfList(der: Uint8Array): string {
+  const head = parseCrlHead(der);
+  return head.ok ? formatName(head.value.issuer) : 'nobody';
+}

@@ -66,7 +66,7 @@ type Status = { readonly revoked: boolean; readonly coveredUntilMs: number | und
 function statusOf(certificate: Certificate, issuer: Certificate, context: RevocationContext): Status {
   let coveredUntilMs: number | undefined;
   for (const list of context.lists) {
-    if (!isBy(list, issuer)) continue;
+    if (!isListOf(list, issuer)) continue;
     const { crl } = list;
     if (crl.revoked.has(certificate.serial)) return { revoked: true, coveredUntilMs: undefined };
     const covers = isCurrent(crl, context) && isInScope(crl, certificate);
@@ -76,7 +76,7 @@ function statusOf(certificate: Certificate, issuer: Certificate, context: Revoca
 }
 
 /** True for a list that may be used and that `issuer` made: its name, its key, allowed to sign lists (RFC 5280 6.3.3 f, g). */
-function isBy(list: RevocationList, issuer: Certificate): boolean {
+export function isListOf(list: RevocationList, issuer: Certificate): boolean {
   const { crl } = list;
   const { keyUsage } = issuer.extensions;
   if (crl.unusable !== undefined || !isNamedBy(crl, issuer)) return false;
