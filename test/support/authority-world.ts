@@ -41,7 +41,7 @@ export type AuthorityWorld = {
   readonly run: (settings?: Partial<IssuingSettings>, limits?: IssuingLimits) => Promise<IssuingAuthority>;
   /** A join token for an ID. */
   readonly token: (spiffeId?: string, ttlMs?: number) => Attestation;
-  /** Lets the authority look once, and everything that follows from it happen. */
+  /** Lets the authority (one is running) look once, and everything that follows from it happen. */
   readonly look: () => Promise<void>;
 };
 
@@ -71,6 +71,10 @@ export async function createAuthorityWorld(context: TestContext): Promise<Author
     namespaces: { agents: ['researcher'], open: ['*'] },
   };
   const settings: IssuingSettings = { folder, trustDomain: DOMAIN, ownId: OWN_ID, kubernetes, workloads: [AGENT] };
+  /** A look is over when the timer of the next one is set. */
+  async function untilWaiting(): Promise<void> {
+    while (clock.timers === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
   return {
     folder,
     clock,
@@ -90,9 +94,9 @@ export async function createAuthorityWorld(context: TestContext): Promise<Author
       return { kind: 'join-token', token: valueOf(createJoinToken(store, { spiffeId, ttlMs }, deps)).token };
     },
     look: async () => {
-      const timers = clock.timers;
+      await untilWaiting();
       clock.advance(250);
-      while (clock.timers < timers) await new Promise((resolve) => setImmediate(resolve));
+      await untilWaiting();
     },
   };
 }
