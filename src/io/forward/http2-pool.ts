@@ -183,6 +183,7 @@ class Slot {
   #giveUpDialling: (() => void) | undefined;
   #connectTimer: NodeJS.Timeout | undefined;
   #state: 'connecting' | 'open' | 'leaving' = 'connecting';
+  #closing = false;
   #streams = 0;
   #capacity = 0;
   #error: Error | undefined;
@@ -239,15 +240,24 @@ class Slot {
   /** A stream of this session is over. */
   returned(): void {
     this.#streams -= 1;
+    if (this.#closing && this.#streams === 0) this.#session?.close();
     this.#events.roomier();
   }
 
+  /**
+   * Takes no more streams and closes when those under way have ended, not before: nghttp2 sends a GOAWAY ahead of requests that are still in its queue,
+   * and the other side then refuses them.
+   */
   close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const session = this.#session;
+    this.#closing = true;
     if (session === undefined) this.destroy();
     if (session === undefined || session.destroyed) resolve();
-    else session.once('close', resolve).close();
+    else {
+      session.once('close', resolve);
+      if (this.#streams === 0) session.close();
+    }
     return promise;
   }
 

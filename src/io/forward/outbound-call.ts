@@ -59,6 +59,7 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
   #waits = false;
   #repeating = false;
   #cancelled = false;
+  #wasRefused = false;
   /** The head of an answer that says UNAVAILABLE and nothing else, until its end shows whether the call is sent again. */
   #withheld: HeaderList | undefined;
 
@@ -185,10 +186,18 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
     else this.#timer = setTimeout(() => this.#attemptAgain(reason), pauseMs);
   }
 
-  /** For a call over HTTP/2 whose stream has ended: only it can send the body again. */
+  /**
+   * For a call over HTTP/2 whose stream has ended: only it can send the body again. A first refusal (a GOAWAY of a server that drains, mostly of many
+   * calls at once) moves the call to another connection at once and counts as no failure; further ones have their pause and their part of the budget.
+   */
   repeatsIn(end: AttemptEnd, replayable: boolean): number | undefined {
-    const asked = end.kind === 'complete' ? this.#withheld !== undefined : end.progress === 'refused';
-    if (!asked || !replayable) return undefined;
+    const refused = end.kind === 'failed' && end.progress === 'refused';
+    const unavailable = end.kind === 'complete' && this.#withheld !== undefined;
+    if (!replayable || !(refused || unavailable)) return undefined;
+    if (refused && !this.#wasRefused) {
+      this.#wasRefused = true;
+      return this.#startWaiting() === undefined ? 0 : undefined;
+    }
     this.#report('failure');
     const pauseMs = this.#pauseBeforeNext();
     if (pauseMs === undefined || this.#admitted() !== undefined || this.#startWaiting() !== undefined) return undefined;
