@@ -8,13 +8,14 @@ import type { AdmittedPeer, PresentedChain } from './handler.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { PortListener, type Listener, type ListenerDeps } from './port-listener.ts';
-import type { PortSettings } from './settings.ts';
+import type { PlainListenSettings } from './settings.ts';
+import { bindUnixSocket } from './unix-socket.ts';
 
 /**
  * Makes a listener for the agent's own calls: cleartext, HTTP/1.1 and HTTP/2 with prior knowledge on one port, told apart by their first bytes. Nobody proves who he
  * is on it, so where it is bound is who may call: whoever reaches the address does.
  */
-export function createPlainListener(settings: PortSettings, deps: ListenerDeps): Listener<PortSettings> {
+export function createPlainListener(settings: PlainListenSettings, deps: ListenerDeps): Listener<PlainListenSettings> {
   return new PlainListener(settings, deps, 'outbound');
 }
 
@@ -24,11 +25,23 @@ const NOTHING: PresentedChain = Object.freeze({
   authorizationError: undefined,
 });
 
-class PlainListener extends PortListener<PortSettings> {
+class PlainListener extends PortListener<PlainListenSettings> {
   protected override createServer(): Server {
     const server = createServer({ noDelay: true, keepAlive: true });
     server.on('connection', (socket) => this.#accepted(socket));
     return server;
+  }
+
+  protected override bind(server: Server): Promise<void> {
+    const { unixSocket } = this.settings;
+    return unixSocket === undefined ? super.bind(server) : bindUnixSocket(server, unixSocket);
+  }
+
+  protected override isSamePort(settings: PlainListenSettings): boolean {
+    const { unixSocket } = this.settings;
+    const isSameSocket =
+      settings.unixSocket?.path === unixSocket?.path && settings.unixSocket?.mode === unixSocket?.mode;
+    return isSameSocket && super.isSamePort(settings);
   }
 
   protected override adopt(): Result<() => void, string> {

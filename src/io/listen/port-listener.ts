@@ -14,6 +14,7 @@ import type { ListenHandler, PresentedChain } from './handler.ts';
 import { Http1Connection } from './http1-connection.ts';
 import type { Http1Request } from './http1-request.ts';
 import { applyHttp1Limits, createHttp1Server } from './http1-server.ts';
+import { listening } from './listening.ts';
 import type { ConnectionHost, OpenConnection } from './open-connection.ts';
 import type { ListenSettings, PortSettings } from './settings.ts';
 import { sweepPeriodMs } from './sweep-period.ts';
@@ -68,26 +69,21 @@ export abstract class PortListener<S extends PortSettings> implements Listener<S
     return this.table.size;
   }
 
-  start(): Promise<Endpoint> {
-    return new Promise((resolve, reject) => {
-      const { host, port, limits } = this.settings;
-      const server = this.createServer();
-      this.#server = server;
-      server.maxConnections = limits.connections;
-      server.on('drop', (data) => this.#dropped(data));
-      this.#http1 = createHttp1Server(limits, sweepPeriodMs(limits), (socket) => {
-        const connection = this.table.get(socket);
-        return connection instanceof Http1Connection ? connection : undefined;
-      });
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.removeListener('error', reject);
-        server.on('error', this.deps.problem);
-        this.#sweepEvery(sweepPeriodMs(limits));
-        const bound = server.address();
-        resolve(typeof bound === 'object' ? endpoint(bound?.address, bound?.port) : endpoint(host, port));
-      });
+  async start(): Promise<Endpoint> {
+    const { limits } = this.settings;
+    const server = this.createServer();
+    this.#server = server;
+    server.maxConnections = limits.connections;
+    server.on('drop', (data) => this.#dropped(data));
+    this.#http1 = createHttp1Server(limits, sweepPeriodMs(limits), (socket) => {
+      const connection = this.table.get(socket);
+      return connection instanceof Http1Connection ? connection : undefined;
     });
+    await this.bind(server);
+    server.on('error', this.deps.problem);
+    this.#sweepEvery(sweepPeriodMs(limits));
+    const bound = server.address();
+    return typeof bound === 'object' ? endpoint(bound?.address, bound?.port) : endpoint(undefined, undefined);
   }
 
   reload(settings: S): Result<undefined, string> {
@@ -130,6 +126,12 @@ export abstract class PortListener<S extends PortSettings> implements Listener<S
 
   /** The server, with what it does on a new socket; not listening yet. */
   protected abstract createServer(): Server;
+
+  /** Settles when the server listens. */
+  protected bind(server: Server): Promise<void> {
+    const { host, port } = this.settings;
+    return listening(server, { host, port });
+  }
 
   /** Whether settings can be used, and what to do with a running server then. */
   protected abstract adopt(settings: S): Result<() => void, string>;

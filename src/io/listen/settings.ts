@@ -27,6 +27,15 @@ export type PortSettings = {
   readonly limits: Limits;
 };
 
+/** A listener for the agent's own calls: cleartext. */
+export type PlainListenSettings = PortSettings & {
+  /** Instead of `host` and `port`. */
+  readonly unixSocket?: UnixSocket | undefined;
+};
+
+/** Where a unix socket is bound, and who may call: whoever may write to the file, and search its folder (unix(7), "Pathname socket ownership and permissions"). */
+export type UnixSocket = { readonly path: string; readonly mode: number };
+
 /** A listener for peers: mutual TLS. */
 export type ListenSettings = PortSettings & {
   /** `http`: HTTP/1.1 and HTTP/2 by ALPN. `tcp`: the decrypted bytes are handed over after admission, no ALPN is offered. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { DEFAULT_LIMITS, type Limits } from '../../../src/core/model/limits.ts';
 import { createPlainListener } from '../../../src/io/listen/plain-listener.ts';
 import type { Listener } from '../../../src/io/listen/port-listener.ts';
-import type { PortSettings } from '../../../src/io/listen/settings.ts';
+import type { PlainListenSettings, UnixSocket } from '../../../src/io/listen/settings.ts';
 import { connectFrames, type FramePeer, type FrameTarget } from '../../support/http2-frame-peer.ts';
 import { connectRaw, type RawPeer } from '../../support/raw-http1-peer.ts';
 import { FakeHandler, PushedClock } from './harness.ts';
@@ -13,15 +13,16 @@ export class PlainBench implements AsyncDisposable {
   readonly handler = new FakeHandler();
   readonly clock = new PushedClock();
   readonly problems: unknown[] = [];
-  readonly listener: Listener<PortSettings>;
-  readonly settings: PortSettings;
+  readonly listener: Listener<PlainListenSettings>;
+  readonly settings: PlainListenSettings;
   port = 0;
   readonly #open: { close(): void }[] = [];
 
-  constructor(limits: Partial<Limits> = {}) {
+  constructor(limits: Partial<Limits> = {}, unixSocket?: UnixSocket) {
     this.handler.judge = () => ({ kind: 'anonymous' });
     this.handler.judgeAgain = () => ({ kind: 'anonymous' });
-    this.settings = { host: '127.0.0.1', port: 0, name: 'plain:0', limits: { ...DEFAULT_LIMITS, ...limits } };
+    const all = { ...DEFAULT_LIMITS, ...limits };
+    this.settings = { host: '127.0.0.1', port: 0, name: 'plain:0', limits: all, unixSocket };
     this.listener = createPlainListener(this.settings, {
       handler: this.handler,
       clock: this.clock,
