@@ -32,6 +32,8 @@ export type GateSettings = {
   readonly contextExtensions?: Readonly<Record<string, string>> | undefined;
   /** Outbound: where the agent may call. Its connections are `direction: 'outbound'`, in cleartext, and whoever calls on them is anonymous. */
   readonly destinations?: FindDestination | undefined;
+  /** Outbound: a secret that every call has to show (`core/request/caller-token.ts`). Undefined: whoever reaches the listener may call. */
+  readonly callerToken?: string | undefined;
 };
 
 /** What the certificate chain of a connection looks like before it was judged. */
@@ -94,10 +96,10 @@ export class Gate<E extends Exchange, R extends RawExchange> {
         this.#write(facts, reserved);
       },
     };
-    const { limits, tolerance, destinations } = settings;
+    const { limits, tolerance, destinations, callerToken } = settings;
     const { random, descriptors, forward } = deps;
     this.#peers = new OpenPerPeer(limits.openPerPeer);
-    this.#guard = { limits, tolerance, random, descriptors, forward, destinations };
+    this.#guard = { limits, tolerance, random, descriptors, forward, destinations, callerToken };
   }
 
   /** Judges the peer of a new connection, before a byte of a request is read. */

@@ -1,7 +1,7 @@
 import type { DecisionId } from '../kernel/brand.ts';
 import type { HeaderList } from '../kernel/headers.ts';
 import type { DenialAnswer } from '../model/decision.ts';
-import { FAULTS, type Fault } from '../model/faults.ts';
+import { FAULTS, type Fault, type FaultCode } from '../model/faults.ts';
 import type { CanonicalRequest } from '../model/request.ts';
 import type { RefusalAnswer } from './exchange.ts';
 
@@ -12,6 +12,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  407: 'Proxy Authentication Required',
   408: 'Request Timeout',
   413: 'Content Too Large',
   414: 'URI Too Long',
@@ -62,10 +63,16 @@ function httpAnswer(fault: Fault, decisionId: DecisionId, denial: DenialAnswer |
     ...(typed ? [] : ['content-type', contentType]),
     'content-length',
     String(Buffer.byteLength(body)),
-    ...(fault.code === 'method_refused' ? ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'] : []),
+    ...(REQUIRED[fault.code] ?? []),
   ];
   return { status, grpcStatus: undefined, headers, body, close: row.close };
 }
+
+/** Fields that the status must have (RFC 9110 sections 15.5.6 and 15.5.8). */
+const REQUIRED: Partial<Record<FaultCode, HeaderList>> = {
+  method_refused: ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
+  caller_refused: ['proxy-authenticate', 'Basic realm="sallyport"'],
+};
 
 /** RFC 9457 problem details: these four members and no other. */
 function problem(status: number, decisionId: DecisionId): string {

@@ -9,6 +9,7 @@ import type { Policy } from '../model/policy.ts';
 import type { PolicyInput } from '../model/policy-input.ts';
 import type { RecordFacts } from '../model/record-facts.ts';
 import type { CanonicalRequest } from '../model/request.ts';
+import { checkCallerToken } from '../request/caller-token.ts';
 import { canonicalise } from '../request/canonicalise.ts';
 import type { ProtoDescriptors } from '../request/grpc-body.ts';
 import { fromBrowser } from '../request/plain-call.ts';
@@ -33,6 +34,8 @@ export type RequestGuard<E> = {
   readonly forward: Forward<E>;
   /** Outbound: where the agent may call. */
   readonly destinations: FindDestination | undefined;
+  /** Outbound: what every call has to show. */
+  readonly callerToken: string | undefined;
 };
 
 /** The facts of a connection that its requests share. */
@@ -87,8 +90,10 @@ export class RequestCase<E extends Exchange> extends Case<E> {
 
   /** Finds where an outbound call goes. What goes nowhere is refused in shadow mode too: there is nothing that it could be forwarded to. */
   #direct(request: CanonicalRequest, destinations: FindDestination): Fault | undefined {
-    const browser = fromBrowser(request.headers);
-    if (browser !== undefined) return browser;
+    const { callerToken } = this.#guard;
+    const stranger = callerToken === undefined ? undefined : checkCallerToken(this.exchange.head, callerToken);
+    const unwanted = stranger ?? fromBrowser(request.headers);
+    if (unwanted !== undefined) return unwanted;
     const destination = destinations(request.authority);
     const input = destination === undefined ? undefined : this.#facts.inputTo?.(destination);
     if (input === undefined)

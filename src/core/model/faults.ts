@@ -301,6 +301,14 @@ export const FAULTS = {
     'warn',
     'The agent called a host that `outbound[].destinations` does not name. Add it there, or call a host that is.',
   ),
+  caller_refused: row(
+    'peer',
+    407,
+    16,
+    'keep',
+    'warn',
+    'A call on an outbound listener without the token that the agent was given. Is HTTP_PROXY of the form http://agent:TOKEN@host:port?',
+  ),
   call_not_plain: row(
     'peer',
     400,

@@ -52,6 +52,15 @@ function grpc(authority: string): RawHead {
   };
 }
 
+/** What the policy is asked about a call. */
+function inputOf(head: RawHead, over: Partial<GateSettings> = {}): FakePolicy['asked'][number] {
+  const world = outboundWorld(over);
+  const policy = new FakePolicy(true, { peerCertificate: true });
+  world.policy = policy;
+  world.gate.exchange(call(head));
+  return policy.asked[0] ?? assert.fail('not asked');
+}
+
 describe('who is let in on an outbound listener', () => {
   test('a connection without a certificate, and identity is not asked', () => {
     const world = outboundWorld();
@@ -151,14 +160,6 @@ describe('an allowed call', () => {
 });
 
 describe('what the policy sees', () => {
-  function inputOf(head: RawHead, over: Partial<GateSettings> = {}): FakePolicy['asked'][number] {
-    const world = outboundWorld(over);
-    const policy = new FakePolicy(true, { peerCertificate: true });
-    world.policy = policy;
-    world.gate.exchange(call(head));
-    return policy.asked[0] ?? assert.fail('not asked');
-  }
-
   test('we call, the destination is called', () => {
     const input = inputOf(get('tools.internal'), { contextExtensions: { tier: 'gold' } });
     assert.deepEqual(input.attributes.source, {
@@ -352,6 +353,49 @@ describe('a new policy revision', () => {
     assert.deepEqual(again.asked[0]?.parsed_body, {});
     assert.equal(again.asked[0]?.attributes.source.principal, OWN);
     assert.equal(again.asked[0]?.sallyport.destination?.name, 'tools.internal');
+  });
+});
+
+describe('a listener with a token', () => {
+  const headers = ['Proxy-Authorization', 'Bearer secret-of-the-agent'];
+
+  test('a call that shows it passes, and the token goes nowhere: not to the other side, policy or record', () => {
+    const world = outboundWorld({ callerToken: 'secret-of-the-agent' });
+    const policy = new FakePolicy(true);
+    world.policy = policy;
+    world.gate.exchange(call(get('tools.internal', headers)));
+    assert.deepEqual(world.observed, ['allow -']);
+    for (const where of [world.forwarder.permits[0]?.request, policy.asked, world.journal.lines])
+      assert.doesNotMatch(JSON.stringify(where), /secret-of|proxy-auth/i);
+  });
+
+  test('RFC 9110 15.5.8: any other is 407 with a challenge, in shadow mode too, and no policy is asked', () => {
+    for (const mode of ['enforce', 'shadow'] as const) {
+      const world = outboundWorld({ callerToken: 'another', mode });
+      const exchange = call(get('tools.internal', headers));
+      world.gate.exchange(exchange);
+      assert.equal(exchange.answer?.status, 407);
+      assert.deepEqual(exchange.answer.headers.slice(-2), ['proxy-authenticate', 'Basic realm="sallyport"']);
+      assert.deepEqual(world.observed, ['deny caller_refused']);
+      assert.doesNotMatch(world.journal.lines.join(''), /secret-of/);
+    }
+  });
+
+  test('gRPC: UNAUTHENTICATED', () => {
+    const world = outboundWorld({ callerToken: 'another' });
+    const exchange = call(grpc('tools.internal'));
+    world.gate.exchange(exchange);
+    assert.equal(exchange.answer?.grpcStatus, 16);
+  });
+
+  test('an unknown caller does not learn which hosts are configured', () => {
+    const world = outboundWorld({ callerToken: 'another' });
+    const answers = ['tools.internal', 'evil.example'].map((host) => {
+      const exchange = call(get(host));
+      world.gate.exchange(exchange);
+      return exchange.answer?.status;
+    });
+    assert.deepEqual(answers, [407, 407]);
   });
 });
 
