@@ -23,10 +23,10 @@ export function insertCertificate(database: DatabaseSync, certificate: StoredCer
     .run(serial, signer, spiffeId, spkiSha256, how, bearer, notBeforeMs, notAfterMs, atMs);
 }
 
-/** Of a certificate: known and not revoked, nor the CA that signed it. Those that have ended count too. */
+/** Of a certificate: known and not revoked, nor the CA that signed it, and under a root that is believed. Those that have ended count too. */
 const STANDING = `
-  FROM certificates JOIN signers USING (signer) LEFT JOIN revocations USING (serial)
-  WHERE revocations.at IS NULL AND signers.state <> 'revoked'`;
+  FROM certificates JOIN signers USING (signer) JOIN roots USING (root) LEFT JOIN revocations USING (serial)
+  WHERE revocations.at IS NULL AND signers.state <> 'revoked' AND roots.state <> 'retired'`;
 
 const COLUMNS = 'serial, signer, spiffe_id, spki, how, bearer, not_before, certificates.not_after';
 
