@@ -93,6 +93,17 @@ export function judgeOwn(
   return err([`the trust bundle of ${trustDomain} does not verify the certificate: ${fault.detail}`]);
 }
 
+/** Judges what one place gave as a whole: trust, and a certificate of ours that this trust must verify. */
+export function judgeTrustAndOwn(
+  { own, bundles, crls }: Pick<IdentityPart, 'bundles' | 'crls'> & { readonly own: OwnPart },
+  atMs: number,
+  expected: TrustDomain,
+): Result<OwnIdentity, Problems> {
+  const trust = createTrustStore(bundles, crls);
+  if (!trust.ok) return err(trust.error.map(({ subject, detail }) => `${subject}: ${detail}`));
+  return judgeOwn(own, trust.value, atMs, expected);
+}
+
 /** Why peers with our trust would refuse our certificate, as client or as server; undefined where they would not, or where we have no bundle of our own trust domain. */
 export function standingFault(
   chain: readonly Uint8Array[],

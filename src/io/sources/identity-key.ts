@@ -13,11 +13,11 @@ export async function openGuarded(file: ReadFile, path: string, openKey: OpenKey
     return err(`the private key can be read by everybody (mode ${octal(file.mode)}); chmod 600 it`);
   if ((file.mode & 0o022) !== 0)
     return err(`the private key can be written by others (mode ${octal(file.mode)}); chmod 600 it`);
-  return openKey(file.bytes, path);
+  return openKey(path, file.bytes);
 }
 
 /** Opens a key that stands in the file as plain PEM. */
-export const openPemKey: OpenKey = (bytes) => Promise.resolve(readPem(bytes));
+export const openPemKey: OpenKey = (_path, bytes) => Promise.resolve(readPem(bytes));
 
 function readPem(bytes: Uint8Array): Result<OpenedKey, string> {
   const parsed = pemBlocks(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));

@@ -93,6 +93,8 @@ export type WorkloadSvid = {
 /** The stream of a Workload API, followed until it is stopped: reconnecting is its own business. */
 export interface WorkloadApiClient {
   start(): void;
+  /** Asks anew and at once, also after a fault that is not tried again by itself. */
+  reload(): void;
   stop(): Promise<void>;
 }
 
@@ -109,4 +111,4 @@ export type OpenedKey = Omit<OwnPart, 'chain'> & { readonly chain: readonly Uint
  * Opens a private key from the bytes of its file, whatever its form (PEM, encrypted PEM, PKCS#12, the URI of a key in a PKCS#11 token). The error
  * holds nothing of the key, and not its path. Who may read the file was checked before.
  */
-export type OpenKey = (bytes: Uint8Array, path: string) => Promise<Result<OpenedKey, string>>;
+export type OpenKey = (path: string, bytes: Uint8Array) => Promise<Result<OpenedKey, string>>;
