@@ -1,6 +1,7 @@
 import type { Config } from '../core/config/config.ts';
 import type { JudgeIdentity } from '../core/gate/gate.ts';
 import { createVerdictCache, type VerdictCache } from '../core/identity/verdict-cache.ts';
+import type { Verdict } from '../core/identity/verify.ts';
 import type { Endpoint } from '../core/model/connection.ts';
 import { fault } from '../core/model/faults.ts';
 import { createRecorder } from '../core/record/recorder.ts';
@@ -12,7 +13,8 @@ import type { Problems } from '../io/sources/problem.ts';
 import type { StatusReporter } from '../io/control/status-reporter.ts';
 import { followPolicy, type ActivePolicy, type PolicyFollower } from './active-policy.ts';
 import { receiversOf, statusReporterOf } from './control-plane.ts';
-import { InboundPort, type SharedDeps } from './inbound.ts';
+import { InboundPort } from './inbound.ts';
+import { destinationProblems, OutboundPort, type OutboundSharedDeps } from './outbound.ts';
 import type { Figures } from '../io/telemetry/figures.ts';
 import type { SidecarObserver } from './observer.ts';
 import { followIdentity } from './identity.ts';
@@ -52,7 +54,9 @@ export class Sidecar {
   readonly #policy: PolicyFollower;
   readonly #verdicts: VerdictCache;
   readonly #status: StatusReporter | undefined;
-  #ports: readonly InboundPort[] = [];
+  readonly #servers: VerdictCache;
+  #inbound: readonly InboundPort[] = [];
+  #outbound: readonly OutboundPort[] = [];
   #draining = false;
 
   constructor(config: Config, observer: SidecarObserver) {
@@ -68,10 +72,9 @@ export class Sidecar {
         receiver: receiversOf(config.journal, systemClock),
       },
     );
-    this.#verdicts = createVerdictCache(REMEMBERED_PEERS, {
-      purpose: 'client',
-      requireCrl: config.identity.requireRevocationLists,
-    });
+    const requireCrl = config.identity.requireRevocationLists;
+    this.#verdicts = createVerdictCache(REMEMBERED_PEERS, { purpose: 'client', requireCrl });
+    this.#servers = createVerdictCache(REMEMBERED_PEERS, { purpose: 'server', requireCrl });
     this.#identity = followIdentity(config.identity, {
       onChange: (snapshot) => this.#onIdentity(snapshot),
       onProblem: (problems) => this.#observer.source('identity', problems),
@@ -98,8 +101,10 @@ export class Sidecar {
     );
   }
 
-  /** Starts everything, or nothing and rejects with `StartFault`. Resolves with the address of each listener, in the order of `inbound`. */
-  async start(): Promise<readonly Endpoint[]> {
+  /** Starts everything, or nothing and rejects with `StartFault`. Resolves with the addresses of the listeners, in the order of the configuration. */
+  async start(): Promise<{ readonly inbound: readonly Endpoint[]; readonly outbound: readonly Endpoint[] }> {
+    const wrong = destinationProblems(this.#config.outbound);
+    if (wrong.length > 0) throw new StartFault(wrong, 'input');
     await this.#startJournal();
     this.#status?.start();
     await Promise.all([this.#identity.start(), this.#policy.start()]);
@@ -107,11 +112,17 @@ export class Sidecar {
     const problems = [...(this.#identity.problem ?? []), ...(this.#policy.problem ?? [])];
     if (identity === undefined || !this.#hasPolicySoon()) return this.#giveUp(problems, 'input');
     const shared = this.#shared();
-    this.#ports = this.#config.inbound.map((inbound) => new InboundPort(inbound, identity, shared));
+    this.#inbound = this.#config.inbound.map((inbound) => new InboundPort(inbound, identity, shared));
+    this.#outbound = this.#config.outbound.map((outbound) => new OutboundPort(outbound, shared));
     const bound = await Promise.allSettled(this.#ports.map((port) => port.start()));
     const failed = bound.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
     if (failed.length > 0) return this.#giveUp(failed, 'outside');
-    return bound.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const addresses = bound.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    return { inbound: addresses.splice(0, this.#inbound.length), outbound: addresses };
+  }
+
+  get #ports(): readonly (InboundPort | OutboundPort)[] {
+    return [...this.#inbound, ...this.#outbound];
   }
 
   /** Without a policy everything is refused; that is worth starting for where a bundle server may give one. */
@@ -140,8 +151,8 @@ export class Sidecar {
 
   /** Ready: identity and policy are in force and every agent accepts connections. Not ready any more once draining. */
   async readiness(): Promise<Readiness> {
-    const reachable = await Promise.all(this.#ports.map((port) => port.forwarder.ready()));
-    const silent = this.#ports.filter((_, index) => reachable[index] !== true).map((port) => port.name);
+    const reachable = await Promise.all(this.#inbound.map((port) => port.forwarder.ready()));
+    const silent = this.#inbound.filter((_, index) => reachable[index] !== true).map((port) => port.name);
     const draining = this.#draining ? 'draining' : undefined;
     return {
       policy: readiness(draining ?? this.#policyObstacle()),
@@ -174,13 +185,15 @@ export class Sidecar {
     throw new StartFault(problems, cause);
   }
 
-  #shared(): SharedDeps {
+  #shared(): OutboundSharedDeps {
     const recorder = createRecorder({ labels: this.#observer.labels, chainStart: this.#journal.chainStart() });
     return {
       mode: this.#config.policy.mode,
       clock: systemClock,
       random: createRandom(),
       identity: this.#judge,
+      judgeServer: (chain, resumed) => this.#judgeBy(this.#servers, chain, resumed),
+      snapshot: () => this.#identity.current,
       ownId: () => this.#identity.current?.own.spiffeId,
       policy: () => this.#policy.current?.policy,
       descriptors: () => this.#policy.current?.descriptors,
@@ -191,7 +204,9 @@ export class Sidecar {
     };
   }
 
-  readonly #judge: JudgeIdentity = ({ chain }, resumed) => {
+  readonly #judge: JudgeIdentity = ({ chain }, resumed) => this.#judgeBy(this.#verdicts, chain, resumed);
+
+  #judgeBy(verdicts: VerdictCache, chain: readonly Uint8Array[], resumed: boolean): Verdict {
     const identity = this.#identity.current;
     if (identity === undefined) {
       return { kind: 'rejected', fault: fault('internal_error', 'no trust is loaded'), claimedId: undefined };
@@ -199,9 +214,9 @@ export class Sidecar {
     const [leaf] = chain;
     const now = systemClock.wallMs();
     return resumed && leaf !== undefined
-      ? this.#verdicts.judgeResumed(leaf, identity.trust, now)
-      : this.#verdicts.judge(chain, identity.trust, now);
-  };
+      ? verdicts.judgeResumed(leaf, identity.trust, now)
+      : verdicts.judge(chain, identity.trust, now);
+  }
 
   #onIdentity(snapshot: IdentitySnapshot): void {
     const { spiffeId, validUntilMs } = snapshot.own;

@@ -70,8 +70,10 @@ class RunningSidecar {
 
   async start(): Promise<void> {
     const bound = await this.sidecar.start();
-    for (const [index, { address, port }] of bound.entries())
+    for (const [index, { address, port }] of bound.inbound.entries())
       this.#log.info({ inbound: index, address, port }, 'listening');
+    for (const [index, { address, port }] of bound.outbound.entries())
+      this.#log.info({ outbound: index, address, port }, 'outbound listening');
     if (this.#admin === undefined) return;
     try {
       this.#log.info({ ...(await this.#admin.start()) }, 'admin listening');

@@ -71,6 +71,12 @@ export class SidecarProcess {
     return Number(this.log.find((entry) => entry.msg === 'listening' && entry['inbound'] === inbound)?.['port']);
   }
 
+  /** Port of an outbound listener. */
+  outboundPort(outbound = 0): number {
+    const said = this.log.find((entry) => entry.msg === 'outbound listening' && entry['outbound'] === outbound);
+    return Number(said?.['port']);
+  }
+
   /** All decision records in the journal file so far, in its order. */
   records(): readonly DecisionRecord[] {
     return this.#reader.read();

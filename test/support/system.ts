@@ -35,6 +35,8 @@ export type SystemOptions = {
   readonly config?: RawConfig;
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly authority?: Authority;
+  /** SPIFFE ID of the sidecar; default `OWN_ID`. */
+  readonly ownId?: string;
   /** `pipe`: standard output can be read, and nobody does until then. */
   readonly stdout?: 'ignore' | 'pipe';
 };
@@ -96,7 +98,7 @@ export async function policyBundle(policy: string | SystemPolicy): Promise<Uint8
 export async function startSystem(context: TestContext, options: SystemOptions): Promise<System> {
   const folder = await tempFolder(context);
   const authority = options.authority ?? createAuthority();
-  const own = authority.issue({ id: OWN_ID });
+  const own = authority.issue({ id: options.ownId ?? OWN_ID });
   const caller = authority.issue({ id: CALLER_ID });
   await writeFiles(folder, {
     'own.pem': own.chainPem,

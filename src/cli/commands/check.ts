@@ -1,5 +1,6 @@
 import { followPolicy } from '../../app/active-policy.ts';
 import { followIdentity } from '../../app/identity.ts';
+import { destinationProblems } from '../../app/outbound.ts';
 import { createRandom, systemClock } from '../../app/system.ts';
 import { configJsonSchema } from '../../core/config/json-schema.ts';
 import { configReference } from '../../core/config/reference.ts';
@@ -56,7 +57,7 @@ async function follow(config: Config): Promise<Findings> {
     const { own, warnings = [] } = identity.current ?? {};
     const active = policy.current?.policy;
     return {
-      problems: [...(identity.problem ?? []), ...(policy.problem ?? [])],
+      problems: [...destinationProblems(config.outbound), ...(identity.problem ?? []), ...(policy.problem ?? [])],
       warnings,
       ...(own && { identity: { id: own.spiffeId, notAfter: new Date(own.validUntilMs).toISOString() } }),
       ...(active && {

@@ -1,0 +1,121 @@
+import type { Outbound } from '../core/config/config.ts';
+import { destinationsByName, type FindDestination } from '../core/gate/destinations.ts';
+import { Gate } from '../core/gate/gate.ts';
+import type { Random } from '../core/kernel/clock.ts';
+import { ok, type Result } from '../core/kernel/result.ts';
+import type { Endpoint } from '../core/model/connection.ts';
+import type { Destination } from '../core/model/destination.ts';
+import { createOutboundForwarder, type OutboundForwarder } from '../io/forward/outbound-forwarder.ts';
+import { DEFAULT_RESILIENCE, type Resilience } from '../io/forward/resilience.ts';
+import type { JudgeServer } from '../io/forward/server-verdict.ts';
+import type { HttpExchange, TcpExchange } from '../io/listen/downstream.ts';
+import { createPlainListener } from '../io/listen/plain-listener.ts';
+import type { Listener } from '../io/listen/port-listener.ts';
+import type { PortSettings } from '../io/listen/settings.ts';
+import type { IdentitySnapshot } from '../io/sources/identity-source.ts';
+import type { SharedDeps } from './inbound.ts';
+
+/** What outbound listeners need besides. */
+export type OutboundSharedDeps = SharedDeps & {
+  readonly random: Random;
+  /** Who we are to the servers that the agent calls; undefined while there is no identity in force. */
+  readonly snapshot: () => IdentitySnapshot | undefined;
+  readonly judgeServer: JudgeServer;
+};
+
+/** One entry of `outbound`: a cleartext listener for the agent, its gate, and the way to the other side's sidecar. */
+export class OutboundPort {
+  readonly name: string;
+  readonly gate: Gate<HttpExchange, TcpExchange>;
+  readonly #forwarder: OutboundForwarder;
+  readonly #listener: Listener<PortSettings>;
+
+  constructor(outbound: Outbound, shared: OutboundSharedDeps) {
+    const { listen, limits, paths, contextExtensions } = outbound;
+    this.name = listen.host.includes(':') ? `[${listen.host}]:${listen.port}` : `${listen.host}:${listen.port}`;
+    const { clock, random, problem, judgeServer: judge } = shared;
+    this.#forwarder = createOutboundForwarder(
+      { limits, resilience: resilienceOf(outbound) },
+      { identity: () => tlsIdentity(shared.snapshot()), judge, clock, random },
+    );
+    this.gate = new Gate<HttpExchange, TcpExchange>(
+      {
+        mode: shared.mode,
+        limits,
+        tolerance: paths,
+        listener: this.name,
+        contextExtensions,
+        destinations: findIn(outbound),
+      },
+      { ...shared, forward: this.#forwarder.forward, forwardRaw: this.#forwarder.forwardRaw },
+    );
+    const settings: PortSettings = { host: listen.host, port: listen.port, name: this.name, limits };
+    this.#listener = createPlainListener(settings, { handler: this.gate, clock, random, problem });
+  }
+
+  /** Binds. Resolves with the address in use. */
+  start(): Promise<Endpoint> {
+    this.#forwarder.start();
+    return this.#listener.start();
+  }
+
+  /** New connections are made with the identity of now, and servers of open ones are judged again by the trust of now. */
+  reload(): Result<undefined, string> {
+    this.#forwarder.reload();
+    this.#forwarder.recheck();
+    return ok(undefined);
+  }
+
+  /** Stops accepting, lets calls finish, then ends the other side. */
+  async stop(deadlineMs: number): Promise<void> {
+    await this.#listener.stop(deadlineMs);
+    await this.#forwarder.stop(0);
+  }
+
+  get connections(): number {
+    return this.#listener.connectionCount;
+  }
+}
+
+/** Names were checked at the start; what is wrong here is a bug. */
+function findIn({ destinations }: Outbound): FindDestination {
+  const found = destinationsByName(destinationsOf(destinations));
+  if (!found.ok) throw new TypeError(found.error.join('; '));
+  return found.value;
+}
+
+/** What is wrong with the names of destinations, each with its key in the configuration. */
+export function destinationProblems(outbound: readonly Outbound[]): readonly string[] {
+  return outbound.flatMap(({ destinations }, index) => {
+    const found = destinationsByName(destinationsOf(destinations));
+    return found.ok ? [] : found.error.map((problem) => `outbound[${index}].destinations: ${problem}`);
+  });
+}
+
+function destinationsOf(destinations: Outbound['destinations']): readonly Destination[] {
+  return Object.entries(destinations).map(([name, { address, id, protocol }]) =>
+    Object.freeze({ name: name.toLowerCase(), address, ids: id, protocol }),
+  );
+}
+
+function resilienceOf({ retries, circuitBreaker }: Outbound): Resilience {
+  const { failures, open, requests } = circuitBreaker;
+  return {
+    ...DEFAULT_RESILIENCE,
+    requests,
+    pending: Math.min(requests, DEFAULT_RESILIENCE.pending),
+    attempts: retries + 1,
+    circuit: {
+      ...DEFAULT_RESILIENCE.circuit,
+      failures,
+      openMs: open,
+      longestMs: Math.max(open, DEFAULT_RESILIENCE.circuit.longestMs),
+    },
+  };
+}
+
+function tlsIdentity(snapshot: IdentitySnapshot | undefined) {
+  if (snapshot === undefined) return undefined;
+  const { certificateChain, privateKey, trustAnchors, revision, own } = snapshot;
+  return { certificateChain, privateKey, trustAnchors, revision, validUntilMs: own.validUntilMs };
+}
