@@ -19,6 +19,8 @@ import { FakeJournal, FakePolicy } from '../../support/fake-gate-world.ts';
 import { connectRaw, type RawPeer, valueOf } from '../../support/raw-http1-peer.ts';
 import { readAll, until } from './harness.ts';
 
+const random = (length: number): Uint8Array => randomBytes(length);
+
 /** The gate behind a real listener, with a forwarder that answers 200 with what it was permitted. */
 class OutboundWire implements AsyncDisposable {
   readonly journal = new FakeJournal();
@@ -30,7 +32,6 @@ class OutboundWire implements AsyncDisposable {
 
   constructor() {
     const clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
-    const random = (length: number): Uint8Array => randomBytes(length);
     const recorder = createRecorder({ labels: {} });
     const gate = new Gate<HttpExchange, TcpExchange>(
       {
@@ -97,6 +98,18 @@ class OutboundWire implements AsyncDisposable {
     return this.journal.records.map(({ sallyport }: DecisionRecord) => sallyport.fault ?? sallyport.verdict);
   }
 }
+
+type Answer = { readonly headers: IncomingHttpHeaders; readonly body: string };
+
+async function answerTo(session: ClientHttp2Session, fields: Record<string, string>): Promise<Answer> {
+  const stream = session.request({ ':method': 'POST', ':path': '/a.B/C', ...fields });
+  stream.end();
+  const headers = new Promise<IncomingHttpHeaders>((resolve) => stream.once('response', resolve));
+  const body = await readAll(stream);
+  return { headers: await headers, body };
+}
+
+const GRPC = { 'content-type': 'application/grpc', te: 'trailers' };
 
 describe('HTTP/1.1 on the wire', () => {
   test('by Host and as a proxy, on one connection, pipelined', async () => {
@@ -175,18 +188,6 @@ describe('HTTP/1.1 on the wire', () => {
 });
 
 describe('HTTP/2 on the wire', () => {
-  type Answer = { readonly headers: IncomingHttpHeaders; readonly body: string };
-
-  async function answerTo(session: ClientHttp2Session, fields: Record<string, string>): Promise<Answer> {
-    const stream = session.request({ ':method': 'POST', ':path': '/a.B/C', ...fields });
-    stream.end();
-    const headers = new Promise<IncomingHttpHeaders>((resolve) => stream.once('response', resolve));
-    const body = await readAll(stream);
-    return { headers: await headers, body };
-  }
-
-  const GRPC = { 'content-type': 'application/grpc', te: 'trailers' };
-
   test('a call by :authority, and one to nowhere', async () => {
     await using wire = await OutboundWire.start();
     const session = wire.http2();
