@@ -52,24 +52,26 @@ function refuseOpen(path: string, forbidden: number, wanted: string): void {
 }
 
 function migrate(database: DatabaseSync): void {
+  if (takenSteps(database) === MIGRATIONS.length) return;
   // Two processes may come at once: whoever gets the lock second finds the work done.
   database.exec('BEGIN IMMEDIATE');
   try {
-    const version = pragma(database, 'user_version');
-    const owner = pragma(database, 'application_id');
-    if (version > 0 && owner !== APPLICATION_ID) throw new Error('is no database of an authority');
-    if (version > MIGRATIONS.length) {
-      throw new Error(
-        `was written by a newer version (tables ${version}, known ${MIGRATIONS.length}); use that version`,
-      );
-    }
-    for (const step of MIGRATIONS.slice(version)) database.exec(step);
+    for (const step of MIGRATIONS.slice(takenSteps(database))) database.exec(step);
     database.exec(`PRAGMA user_version = ${MIGRATIONS.length}; PRAGMA application_id = ${APPLICATION_ID}`);
     database.exec('COMMIT');
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   }
+}
+
+/** How many steps were taken. Throws for a database that is not ours to touch. */
+function takenSteps(database: DatabaseSync): number {
+  const version = pragma(database, 'user_version');
+  const owner = pragma(database, 'application_id');
+  if (version > 0 && owner !== APPLICATION_ID) throw new Error('is no database of an authority');
+  if (version <= MIGRATIONS.length) return version;
+  throw new Error(`was written by a newer version (tables ${version}, known ${MIGRATIONS.length}); use that version`);
 }
 
 function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): number {
