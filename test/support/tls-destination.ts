@@ -22,6 +22,8 @@ export type TlsDestinationOptions = {
   /** Default: answers `ok`, with the serial number of the client's certificate in `x-client`. */
   readonly handler?: DestinationHandler;
   readonly host?: string;
+  /** Default: any free one. */
+  readonly port?: number;
 };
 
 /** An ordinary server over mutual TLS, HTTP/1.1 and HTTP/2 by ALPN, with a WebSocket echo; and what it saw. */
@@ -72,7 +74,7 @@ export class TlsDestination implements AsyncDisposable {
 
   static async start(identity: Issued, options: TlsDestinationOptions = {}): Promise<TlsDestination> {
     const destination = new TlsDestination(identity, options);
-    destination.#server.listen(0, options.host ?? '127.0.0.1');
+    destination.#server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
     await once(destination.#server, 'listening');
     destination.port = (destination.#server.address() as AddressInfo).port;
     return destination;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once as event } from 'node:events';
+import { createServer, type AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 
 import type { PermittedRequest } from '../../../src/core/gate/permit.ts';
 import { bodyOf, FakeDownstream } from '../../support/fake-downstream.ts';
@@ -18,40 +18,8 @@ import {
   uint32,
 } from '../../support/http2-frame-peer.ts';
 import { destinationAt, faultIn, OutboundWorld } from '../../support/outbound-world.ts';
+import { ScriptedTls } from '../../support/scripted-tls.ts';
 import { TlsDestination } from '../../support/tls-destination.ts';
-
-/** A TLS server whose connections a test scripts, each with its number. */
-class ScriptedTls implements AsyncDisposable {
-  port = 0;
-  accepted = 0;
-  readonly #sockets = new Set<Socket>();
-  readonly #server;
-
-  constructor(world: OutboundWorld, alpn: string, script: (socket: TLSSocket, index: number) => void) {
-    const { chainPem: cert, keyPem: key } = world.server();
-    this.#server = createTlsServer({ cert, key, ALPNProtocols: [alpn] }, (socket) => {
-      socket.on('error', () => {});
-      script(socket, this.accepted++);
-    });
-    this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
-  }
-
-  async start(): Promise<this> {
-    this.#server.listen(0, '127.0.0.1');
-    await event(this.#server, 'listening');
-    this.port = (this.#server.address() as AddressInfo).port;
-    return this;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await event(this.#server, 'close');
-  }
-}
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 
@@ -62,11 +30,11 @@ function losing(losses: number): (socket: TLSSocket, index: number) => void {
 
 test('RFC 9110 9.2.2: a GET whose connection was lost is sent again, a POST is not', async () => {
   await using world = new OutboundWorld();
-  await using server = await new ScriptedTls(world, 'http/1.1', losing(2)).start();
+  await using server = await new ScriptedTls(world.server(), 'http/1.1', losing(2)).start();
   const get = await world.call(destinationAt(server.port), new FakeDownstream());
   assert.equal(get.kind, 'forwarded');
   assert.equal(server.accepted, 3);
-  await using other = await new ScriptedTls(world, 'http/1.1', losing(1)).start();
+  await using other = await new ScriptedTls(world.server(), 'http/1.1', losing(1)).start();
   const post = await world.call(destinationAt(other.port), new FakeDownstream(), { method: 'POST' });
   assert.equal(faultIn(post)?.code, 'upstream_aborted');
   assert.equal(other.accepted, 1);
@@ -80,7 +48,7 @@ const NOT_AGAIN: readonly [string, Partial<PermittedRequest>, boolean][] = [
 for (const [name, request, hasBody] of NOT_AGAIN) {
   test(`${name} that may have been processed is not sent again`, async () => {
     await using world = new OutboundWorld();
-    await using server = await new ScriptedTls(world, 'http/1.1', losing(9)).start();
+    await using server = await new ScriptedTls(world.server(), 'http/1.1', losing(9)).start();
     const downstream = new FakeDownstream(hasBody ? { body: bodyOf('x') } : {});
     const outcome = await world.call(destinationAt(server.port), downstream, request);
     assert.equal(outcome.kind, 'upstream-failed');
@@ -90,7 +58,7 @@ for (const [name, request, hasBody] of NOT_AGAIN) {
 
 test('after a byte of the answer nothing is sent again', async () => {
   await using world = new OutboundWorld();
-  await using server = await new ScriptedTls(world, 'http/1.1', (socket) =>
+  await using server = await new ScriptedTls(world.server(), 'http/1.1', (socket) =>
     socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok')),
   ).start();
   const outcome = await world.call(destinationAt(server.port), new FakeDownstream());
@@ -124,7 +92,7 @@ for (const protocol of ['http1', 'http2', 'auto'] as const) {
         socket.resetAndDestroy();
         return;
       }
-      const onward = new (socket.constructor as typeof Socket)().connect(server.port, '127.0.0.1');
+      const onward = new Socket().connect(server.port, '127.0.0.1');
       onward.on('error', () => {});
       socket.pipe(onward).pipe(socket);
       socket.once('close', () => onward.destroy());
@@ -170,7 +138,7 @@ test('RFC 9113 8.7: a refused POST is sent again with what was sent of its body,
   await using world = new OutboundWorld();
   let streams = 0;
   await using server = await new ScriptedTls(
-    world,
+    world.server(),
     'h2',
     frames(async (peer) => {
       for (;;) {
@@ -195,7 +163,7 @@ test('RFC 9113 6.8: a server that drains moves many calls at once, none fails', 
   await using world = new OutboundWorld();
   const CALLS = 40;
   await using server = await new ScriptedTls(
-    world,
+    world.server(),
     'h2',
     frames(async (peer, index) => {
       for (let i = 0; i < CALLS; i += 1) {
@@ -235,7 +203,7 @@ test('the deadline of a call goes on through its attempts', async () => {
       circuit: { failures: 1_000, openMs: 1, longestMs: 1 },
     },
   });
-  await using server = await new ScriptedTls(world, 'http/1.1', losing(1_000)).start();
+  await using server = await new ScriptedTls(world.server(), 'http/1.1', losing(1_000)).start();
   const outcome = await world.call(destinationAt(server.port), new FakeDownstream());
   assert.equal(faultIn(outcome)?.code, 'upstream_timeout');
   assert.equal(world.forwarder.figures().underWay, 0);
@@ -243,7 +211,7 @@ test('the deadline of a call goes on through its attempts', async () => {
 
 test('a caller that goes away in the pause before an attempt leaves nothing behind', async () => {
   await using world = new OutboundWorld({ resilience: { backOffMs: { first: 60_000, longest: 60_000 } } });
-  await using server = await new ScriptedTls(world, 'http/1.1', losing(1_000)).start();
+  await using server = await new ScriptedTls(world.server(), 'http/1.1', losing(1_000)).start();
   const downstream = new FakeDownstream();
   const outcome = world.call(destinationAt(server.port), downstream);
   while (world.forwarder.figures().connections > 0 || server.accepted === 0)
