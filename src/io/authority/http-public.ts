@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { parseCrl } from '../../core/identity/crl.ts';
+import { equalBytes } from '../../core/identity/bytes.ts';
+import { parseCertificate, type Certificate } from '../../core/identity/certificate.ts';
+import { parseCrl, type Crl } from '../../core/identity/crl.ts';
 import { err, ok, type Result } from '../../core/kernel/result.ts';
 import { refused, type HttpAnswer, type HttpRefusal } from './http-answer.ts';
 import { readTrustAsk } from './http-request.ts';
@@ -17,7 +19,7 @@ export interface PublicDesk {
   trust(request: IncomingMessage, response: ServerResponse): Promise<Answered>;
   /** `GET /v1/bundle`: the roots as a SPIFFE bundle, for other trust domains. */
   bundle(request: IncomingMessage): Answered;
-  /** `GET /v1/crl`: the list that was made last, DER (RFC 5280 4.2.1.13, RFC 2585 4); those of earlier signers are in the trust document. */
+  /** `GET /v1/crl`: the list of the certificate that issues now, DER (RFC 2585 4); those of earlier ones and of the roots are in the trust document. */
   crl(request: IncomingMessage): Answered;
 }
 
@@ -62,18 +64,26 @@ export function createPublicDesk(
       return ok({ status: 200, type: 'application/json', body: deps.formatBundle(deps.authority.trust()) });
     },
     crl(request) {
-      return refusal(request, false) ?? newestList(deps.authority.trust().crls);
+      return refusal(request, false) ?? currentList(deps.authority);
     },
   };
 }
 
-function newestList(crls: readonly Uint8Array[]): Answered {
-  const readable = crls.flatMap((der) => {
+/** The list of the certificate that issues now, which our own leaf names as its issuer; where there is none, the one that was made last. */
+function currentList(authority: Pick<ServiceDeps['authority'], 'trust' | 'own'>): Answered {
+  const readable = authority.trust().crls.flatMap((der) => {
     const crl = parseCrl(der);
-    return crl.ok ? [{ der, madeMs: crl.value.thisUpdateMs }] : [];
+    return crl.ok ? [{ der, crl: crl.value }] : [];
   });
-  const [newest] = readable.sort((a, b) => b.madeMs - a.madeMs);
+  const leaf = parseCertificate(authority.own().svid.chain[0] ?? new Uint8Array());
+  const ofIssuer = readable.filter(({ crl }) => leaf.ok && isOfIssuer(crl, leaf.value));
+  const candidates = ofIssuer.length > 0 ? ofIssuer : readable;
+  const [newest] = candidates.toSorted((a, b) => b.crl.thisUpdateMs - a.crl.thisUpdateMs);
   if (newest === undefined)
     return err({ kind: 'unavailable', reason: 'crl_missing', detail: 'there is no revocation list' });
   return ok({ status: 200, type: 'application/pkix-crl', body: newest.der });
+}
+
+function isOfIssuer(crl: Crl, { issuer, extensions }: Certificate): boolean {
+  return equalBytes(crl.issuer, issuer) && crl.authorityKeyId === extensions.authorityKeyId;
 }

@@ -517,7 +517,7 @@ describe('what anybody may read', () => {
     assert.deepEqual(answer.json, { keys: [], spiffe_sequence: 1, revision: authority.trust().revision });
   });
 
-  test('RFC 2585 4: the newest list, over HTTPS and over the plain listener, which has nothing else', async (context) => {
+  test('RFC 2585 4: the list, over HTTPS and over the plain listener, which has nothing else', async (context) => {
     const served = await serveAuthority(context, new FakeIssuingAuthority(), { plainCrl: true });
     const list = Buffer.from(served.authority.trust().crls[0] ?? []);
     const answer = await get(served.port, '/v1/crl');
@@ -529,12 +529,18 @@ describe('what anybody may read', () => {
     assert.equal((await fetch(`${plain}/v1/svid`, { method: 'POST', body: '{}' })).status, 403);
   });
 
-  test('the newest of several lists, and none', async (context) => {
+  test('of several lists that of the issuer of now, else the newest; and none', async (context) => {
     const { port, authority } = await serveAuthority(context, new FakeIssuingAuthority());
     const ca = createAuthority();
-    const lists = [3, 1, 2].map((minutes) => ca.crl({ thisUpdate: new Date(Date.now() - minutes * 60_000) }).der);
-    authority.alter = (trust) => ({ ...trust, crls: [Uint8Array.of(1), ...lists] });
-    assert.deepEqual((await get(port, '/v1/crl')).body, Buffer.from(lists[1] ?? []));
+    const others = [3, 1, 2].map((minutes) => ca.crl({ thisUpdate: new Date(Date.now() - minutes * 60_000) }).der);
+    const [own] = authority.trust().crls;
+    authority.alter = (trust) => ({
+      ...trust,
+      crls: [...others, ...trust.crls, ca.crl({ thisUpdate: new Date() }).der],
+    });
+    assert.deepEqual((await get(port, '/v1/crl')).body, Buffer.from(own ?? []));
+    authority.alter = (trust) => ({ ...trust, crls: [Uint8Array.of(1), ...others] });
+    assert.deepEqual((await get(port, '/v1/crl')).body, Buffer.from(others[1] ?? []));
     authority.alter = (trust) => ({ ...trust, crls: [] });
     assert.equal((await get(port, '/v1/crl')).status, 503);
   });

@@ -4,6 +4,8 @@ import { describe, test } from 'node:test';
 
 import fc from 'fast-check';
 
+import type { SpiffeId } from '../../../src/core/kernel/brand.ts';
+import { createIssuingLimits, DEFAULT_ISSUING_RATES } from '../../../src/io/authority/rate-limit-issuing.ts';
 import { sourceOf } from '../../../src/io/authority/rate-limit-source.ts';
 import { createRateLimit } from '../../../src/io/authority/rate-limit.ts';
 import { createDrivenClock } from '../../support/driven-clock.ts';
@@ -164,3 +166,54 @@ describe('source of a request', () => {
 function ipv6(value: bigint): string {
   return (value.toString(16).padStart(32, '0').match(/.{4}/g) ?? []).join(':');
 }
+
+describe('limits of an authority', () => {
+  const ID = 'spiffe://example.org/a' as SpiffeId;
+  const rates = { source: { perSecond: 1, burst: 2 }, id: { perSecond: 1, burst: 3 }, keys: 100 };
+
+  test('sources by network, IDs by name, each with its own allowance', () => {
+    const limits = createIssuingLimits(rates, createDrivenClock());
+    const sources = ['2001:db8::1', '2001:db8::2', '2001:db8::3', '192.0.2.1', '::ffff:192.0.2.1', '192.0.2.1'];
+    assert.deepEqual(
+      sources.map((source) => limits.takeSource(source)),
+      [true, true, false, true, true, false],
+    );
+    assert.deepEqual(
+      [1, 2, 3, 4].map(() => limits.takeId(ID)),
+      [true, true, true, false],
+    );
+    assert.equal(limits.takeId(`${ID}b` as SpiffeId), true);
+  });
+
+  test('sources that are no addresses do not share one', () => {
+    const limits = createIssuingLimits(rates, createDrivenClock());
+    const sources = ['unix', 'unix', 'unix', 'other', 'unknown'];
+    assert.deepEqual(
+      sources.map((source) => limits.takeSource(source)),
+      [true, true, false, true, true],
+    );
+  });
+
+  test('what is lent comes back', () => {
+    const clock = createDrivenClock();
+    const limits = createIssuingLimits(rates, clock);
+    assert.deepEqual(
+      [1, 2, 3, 4].map(() => limits.takeId(ID)),
+      [true, true, true, false],
+    );
+    clock.advance(1_000);
+    assert.deepEqual(
+      [1, 2].map(() => limits.takeId(ID)),
+      [true, false],
+    );
+  });
+
+  test('the defaults suffice for 1,800 replicas of one workload with certificates of an hour', () => {
+    const clock = createDrivenClock();
+    const limits = createIssuingLimits(DEFAULT_ISSUING_RATES, clock);
+    for (let renewal = 0; renewal < 1_800; renewal++) {
+      assert.equal(limits.takeId(ID), true);
+      clock.advance(1_000);
+    }
+  });
+});
