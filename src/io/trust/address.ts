@@ -16,7 +16,6 @@ export function checkUrl(url: string, kind: TrustAddress['kind'], base?: URL): R
   const plain = parsed.protocol === 'http:' && kind === 'revocation-list';
   if (parsed.protocol !== 'https:' && !plain) return err('is not https');
   if (parsed.username !== '' || parsed.password !== '') return err('holds user information');
-  parsed.hash = '';
   return ok(parsed);
 }
 

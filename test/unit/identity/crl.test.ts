@@ -193,6 +193,10 @@ test('RFC 5280 5.3: an entry extension that only looks like a reason is judged a
   const almost: Extension = { oid: '2.5.29.99', critical: true, value: der.tlv(0x0a, Buffer.from([1])) };
   const crl = reading({ revoked: [{ serial: 1n, extensions: [almost] }] });
   assert.match(crl.unusable ?? '', /critical entry extension 2\.5\.29\.99/);
+  const removing: Extension = { ...almost, critical: false, value: der.tlv(0x0a, Buffer.from([8])) };
+  assert.equal(isListed([removing]), true, 'as long as a reason, and none');
+  const integer: Extension = { oid: '2.5.29.21', critical: false, value: der.tlv(0x02, Buffer.from([8])) };
+  assert.match(refusal(root.crl({ revoked: [{ serial: 5n, extensions: [integer] }] }).der), /reason: tag 2/);
 });
 
 test('a list has at most 8 MiB', () => {

@@ -95,6 +95,11 @@ test('of several older lists of one succession the newer one takes the place, on
   const { crls, problems } = withoutRollback([numbered(3n), held], [numbered(4n), other, numbered(5n)]);
   assert.deepEqual(crls, [held, other]);
   assert.equal(problems.length, 1);
+  assert.deepEqual(
+    withoutRollback([held, numbered(3n)], [numbered(5n)]).crls,
+    [held],
+    'in whatever order they are held',
+  );
 });
 
 test('an older list beside one that is new enough stays, as several lists of an issuer are all asked', () => {

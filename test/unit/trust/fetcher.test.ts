@@ -126,6 +126,22 @@ describe('https_spiffe (SPIFFE Federation 5.2.2)', () => {
     );
   });
 
+  test('a redirect to the same server is a handshake of its own, whole chain and all', async (context) => {
+    const { fetcher } = await world(context);
+    const server = await new TrustServer(root.intermediate().issue({ id })).start(context);
+    server.status('/1', 307, { location: '/2' });
+    server.status('/2', 307, { location: '/3' });
+    server.offer('/3', 'content');
+    assert.equal(
+      textOf(await fetcher({ kind: 'https_spiffe', url: server.url('/1'), judge }).fetch(undefined)),
+      'content',
+    );
+    assert.deepEqual(
+      server.connections.map(({ resumed }) => resumed),
+      [false, false, false],
+    );
+  });
+
   test('another ID, another root and a web certificate are refused before a byte is sent', async (context) => {
     const { server, fetcher } = await world(context);
     const impostors = [root.issue(), createAuthority().issue({ id })].map((issued) => new TrustServer(issued));
