@@ -315,7 +315,7 @@ export const FAULTS = {
     13,
     'close',
     'warn',
-    'CONNECT, an https:// target or a TLS handshake on an outbound listener. Call http://: the sidecar makes the mutual TLS.',
+    'CONNECT, an https:// target or a TLS handshake on an outbound listener. Call http://: the sidecar makes the mutual TLS. Libraries of gRPC and WebSocket send CONNECT where HTTP_PROXY is set: let them dial the listener itself, with the destination as :authority or Host.',
   ),
   browser_refused: row(
     'peer',
@@ -495,7 +495,7 @@ export const FAULTS = {
     14,
     'keep',
     'error',
-    'There is no valid certificate of our own to make an outbound call with.',
+    'There is no valid certificate of our own: nobody is let in, and no outbound call can be made.',
   ),
 
   // The agent, or the destination of its call.

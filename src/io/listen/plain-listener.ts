@@ -13,7 +13,8 @@ import { bindUnixSocket } from './unix-socket.ts';
 
 /**
  * Makes a listener for the agent's own calls: cleartext, HTTP/1.1 and HTTP/2 with prior knowledge on one port, told apart by their first bytes. Nobody proves who he
- * is on it, so where it is bound is who may call: whoever reaches the address does.
+ * is on it: on a loopback address every process of the network namespace may call (all containers of a pod; on a machine, all its users), on a unix socket
+ * whoever may write to the file. `GateSettings.callerToken` asks for a secret besides.
  */
 export function createPlainListener(settings: PlainListenSettings, deps: ListenerDeps): Listener<PlainListenSettings> {
   return new PlainListener(settings, deps, 'outbound');
