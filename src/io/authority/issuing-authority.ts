@@ -7,12 +7,12 @@ import type { Attestation, IssuanceFault, TrustDocument } from '../../core/model
 export type { IssuedSvid } from '../../core/issuance/svid.ts';
 
 /** How often one source may ask and one ID may be issued; the state is in memory and bounded. */
-export interface IssuingLimits {
+export type IssuingLimits = {
   /** Counts one call; false where it is one too many. `source`: the remote address without its port. */
-  takeSource(source: string): boolean;
+  readonly takeSource: (source: string) => boolean;
   /** Counts one certificate for an ID, after everything else about the call was found right but before anything is signed. */
-  takeId(spiffeId: SpiffeId): boolean;
-}
+  readonly takeId: (spiffeId: SpiffeId) => boolean;
+};
 
 /** For metrics and health. Times are milliseconds since the epoch. */
 export type AuthorityFigures = {

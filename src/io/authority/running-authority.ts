@@ -76,6 +76,12 @@ type Parts = {
   readonly own: OwnIdentity;
 };
 
+/** What an authority does by itself, and may fail at. `cas`: CAs and their lists. */
+type Task = 'cas' | 'own' | 'log';
+
+/** After a failure, how long until CAs are opened and lists are signed again, milliseconds: a token may be slow to say no. */
+const RETRY_MS = 2_000;
+
 class RunningAuthority implements IssuingAuthority {
   readonly trustDomain: TrustDomain;
   readonly #settings: IssuingSettings;
@@ -85,7 +91,8 @@ class RunningAuthority implements IssuingAuthority {
   #cancelLook: (() => void) | undefined;
   #looking: Promise<void> = Promise.resolve();
   #prunedMs = Number.NEGATIVE_INFINITY;
-  #problems: readonly string[] = [];
+  #problems: Readonly<Record<Task, readonly string[]>> = { cas: [], own: [], log: [] };
+  #triedMs = Number.NEGATIVE_INFINITY;
   #issued = 0;
   #refused = new Map<IssuanceFault['kind'], number>();
 
@@ -106,9 +113,9 @@ class RunningAuthority implements IssuingAuthority {
       this.#parts = this.#assemble(store);
       store.changedElsewhere();
       await this.#refresh(this.#parts);
-      if (this.#parts.desk.active === undefined) throw new Error(`nothing can be issued: ${this.#problems.join('; ')}`);
+      if (this.#parts.desk.active === undefined) throw new Error(`nothing can be issued: ${this.#problem() ?? ''}`);
       await this.#renewOwn(this.#parts);
-      if (this.#parts.own.current === undefined) throw new Error(this.#problems.join('; '));
+      if (this.#parts.own.current === undefined) throw new Error(this.#problem());
       this.#moveRecords(this.#parts);
     } catch (error) {
       store.close();
@@ -176,7 +183,7 @@ class RunningAuthority implements IssuingAuthority {
       issuerEndsMs: desk.active?.ca.notAfterMs ?? 0,
       recordsPending: records.pending,
       recordsLost: records.lost,
-      problem: this.#problems.length === 0 ? undefined : this.#problems.join('; '),
+      problem: this.#problem(),
     };
   }
 
@@ -211,32 +218,44 @@ class RunningAuthority implements IssuingAuthority {
     if (parts === undefined) return;
     const atMs = this.#deps.clock.wallMs();
     try {
+      const changed = parts.store.changedElsewhere();
       // A problem may be over without anybody having written anything.
-      const isStale = parts.store.changedElsewhere() || parts.publisher.isDue(atMs) || this.#problems.length > 0;
-      if (isStale) await this.#refresh(parts);
+      const isTimeAgain = Math.abs(atMs - this.#triedMs) >= RETRY_MS && this.#problems.cas.length > 0;
+      const isDue = parts.publisher.isDue(atMs) && this.#problems.cas.length === 0;
+      if (changed || isDue || isTimeAgain) await this.#refresh(parts);
       if (parts.own.isDue(atMs, (serial) => this.isGood(serial))) await this.#renewOwn(parts);
       if (parts.records.pending > 0) this.#moveRecords(parts);
       this.#prune(parts, atMs);
     } catch (error) {
-      this.#problems = [error instanceof Error ? error.message : 'failed'];
+      this.#say('cas', [error instanceof Error ? error.message : 'failed']);
     }
   }
 
   async #refresh({ desk, publisher }: Parts): Promise<void> {
     const before = publisher.document.revision;
-    const problems = [...(await desk.refresh(this.#deps.clock.wallMs())), ...(await publisher.refresh(desk.listing))];
-    this.#problems = problems;
+    this.#triedMs = this.#deps.clock.wallMs();
+    this.#say('cas', [...(await desk.refresh(this.#triedMs)), ...(await publisher.refresh(desk.listing))]);
     if (publisher.document.revision !== before) for (const listener of this.#listeners) listener();
   }
 
   async #renewOwn({ own }: Parts): Promise<void> {
     const problem = await own.renew(this.#deps.clock.wallMs());
-    if (problem !== undefined) this.#problems = [...this.#problems, problem];
+    this.#say('own', problem === undefined ? [] : [problem]);
   }
 
   #moveRecords({ records }: Parts): void {
     const problem = records.move();
-    if (problem !== undefined) this.#problems = [...this.#problems, problem];
+    this.#say('log', problem === undefined ? [] : [problem]);
+  }
+
+  #say(task: Task, problems: readonly string[]): void {
+    this.#problems = { ...this.#problems, [task]: problems };
+  }
+
+  #problem(): string | undefined {
+    const { cas, own, log } = this.#problems;
+    const all = [...cas, ...own, ...log];
+    return all.length === 0 ? undefined : all.join('; ');
   }
 
   #prune({ store }: Parts, atMs: number): void {

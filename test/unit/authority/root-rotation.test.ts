@@ -126,6 +126,8 @@ describe('a new issuing CA', () => {
     assert.match(authority.figures().problem ?? '', /may be read by others than its owner/);
     assert.deepEqual((await enrol(world, authority)).chain[1], before.chain[1]);
     await chmod(issuingKey, 0o600);
+    world.clock.advance(2_000);
+    await world.look();
     await world.look();
     assert.equal(authority.figures().problem, undefined);
     assert.notDeepEqual((await enrol(world, authority)).chain[1], before.chain[1]);
