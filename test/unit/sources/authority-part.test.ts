@@ -520,12 +520,16 @@ test('news of trust that a certificate overtook is not taken: it may be older', 
   await until('the next question', () => authority.trustAsk?.revision === '3');
 });
 
-test('trust of the same revision, and certificates with the trust that is in force, change nothing of it', async (context) => {
-  const { authority, changes } = await enrolled(context);
+test('trust of the same revision, or of another one with the same content, changes nothing', async (context) => {
+  const { authority, changes, clock } = await enrolled(context);
   authority.trustAsk?.answer(ok(trustOf('1', [stranger])));
-  await new Promise(setImmediate);
+  await until('a pause', () => clock.timers === 3);
+  clock.advance(1_000);
+  await until('the next question', () => authority.trustAsk);
   authority.trustAsk?.answer(ok(trustOf('2', [home])));
-  await new Promise(setImmediate);
+  await until('a pause', () => clock.timers === 3);
+  clock.advance(250);
+  await until('the next question', () => authority.trustAsk?.revision === '2');
   assert.equal(changes.length, 1);
 });
 

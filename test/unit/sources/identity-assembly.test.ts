@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { createIdentityAssembly } from '../../../src/io/sources/identity-assembly.ts';
 import { createDrivenClock } from '../../support/driven-clock.ts';
 import { createDrivenPart } from '../../support/driven-part.ts';
+import { OID } from '../../support/pki-certificate.ts';
 import { createAuthority } from '../../support/pki.ts';
 
 import type { TrustDomain } from '../../../src/core/kernel/brand.ts';
@@ -174,6 +175,12 @@ const unfit: readonly { readonly lie: string; readonly part: Partial<IdentityPar
     problem: /^authority: the trust bundle of example\.org does not verify the certificate: /,
   },
   {
+    lie: 'a chain that is good for a client and not for a server',
+    part: { ...SOUND, own: ownOf(home.intermediate({ extendedKeyUsage: [OID.clientAuth] }).issue()) },
+    problem:
+      /^authority: the trust bundle of example\.org does not verify the certificate: issuer: its extended key usage/,
+  },
+  {
     lie: 'a certificate that has expired',
     part: { ...SOUND, own: ownOf(home.issue({ notAfter: new Date(NOW - 1_000) })) },
     problem: /^authority: certificate 1: expired at /,
@@ -252,6 +259,19 @@ test('two parts that fit together only are taken together at the start', async (
   await source.start();
   assert.equal(source.current?.trust.crls[0]?.anchored, true);
   assert.equal(changes.length, 1);
+});
+
+test('two changes that fit together only are taken when both are there, in one step', async () => {
+  const { main, other, source, changes } = await world();
+  const rekeyed = createAuthority();
+  const lists = { authorityKeyId: null } as const;
+  other.bring({ crls: [home.crl(lists).der] });
+  main.bring({ ...SOUND, bundles: bundlesOf(rekeyed) });
+  assert.match(source.problem?.[0] ?? '', /^authority: revocation list 1: is not signed by /);
+  other.bring({ crls: [rekeyed.crl({ ...lists, number: 2n }).der] });
+  assert.deepEqual(source.current?.trustAnchors, [rekeyed.bundlePem]);
+  assert.equal(source.current.trust.crls[0]?.anchored, true);
+  assert.equal(changes.length, 3);
 });
 
 test('two parts that bring a certificate are one too many: the second is refused', async () => {
