@@ -227,3 +227,36 @@ test('many keys that claim one list do not make its memory grow or its answer ch
   assert.equal(codeOf(judge(shared.issue({ keys, serial: 7n }).chain, trust)), 'peer_certificate_revoked');
   assert.ok((trust.lists[0]?.verifiedBy.size ?? 0) <= 8);
 });
+
+test('fault table: where lists are required, each flaw of the one list there is makes the peer unknown, and none lets it pass', () => {
+  const flaws: Readonly<Record<string, CrlOptions>> = {
+    'issuer: another name': { issuer: root.name },
+    'signature: of another key': { keys: createKeyPair() },
+    'signature: broken': { breakSignature: true },
+    'signature: too weak': { digest: 'sha1' },
+    'key identifier: of another key': { authorityKeyId: Buffer.alloc(20) },
+    'dates: grown old': { thisUpdate: new Date(NOW - 2 * HOUR), nextUpdate: new Date(NOW - HOUR) },
+    'dates: of the future': { thisUpdate: new Date(NOW + HOUR) },
+    'kind: changes only': { deltaOf: 1n },
+    'scope: authorities': { extensions: [issuingDistributionPoint({ onlyCaCerts: true })] },
+    'scope: attribute certificates': { extensions: [issuingDistributionPoint({ onlyAttributeCerts: true })] },
+    'scope: some reasons': { extensions: [issuingDistributionPoint({ onlySomeReasons: true })] },
+    'scope: another distribution point': { extensions: [issuingDistributionPoint({ uri: 'http://example.org/1' })] },
+  };
+  for (const [flaw, options] of Object.entries(flaws)) {
+    assert.equal(codeWith({ lists: [byMiddle(options), byRoot()], requireCrl: true }), 'peer_revocation_unknown', flaw);
+    assert.equal(codeWith({ lists: [byMiddle(options), byMiddle(), byRoot()], requireCrl: true }), 'identified', flaw);
+  }
+});
+
+test('fault table: a list that cannot be read or used is refused with all of trust, by name', () => {
+  const made = { oid: '1.2.3', critical: true, value: Buffer.from([5, 0]) };
+  const refusals: Readonly<Record<string, readonly [CrlOptions, RegExp]>> = {
+    'critical extension': [{ extensions: [made] }, /critical extension 1\.2\.3/],
+    'critical entry extension': [{ revoked: [{ serial: 1n, extensions: [made] }] }, /critical entry extension 1\.2\.3/],
+    'no nextUpdate': [{ nextUpdate: null }, /nextUpdate/],
+    'negative number': [{ number: -1n }, /CRL number: negative/],
+    'two algorithms': [{ outerAlgorithm: Buffer.from('300506032b6570', 'hex') }, /not the same inside and outside/],
+  };
+  for (const [flaw, [options, why]] of Object.entries(refusals)) assert.match(refusalOf(options), why, flaw);
+});
