@@ -59,12 +59,22 @@ export class Dialer {
     if (!own.ok) setImmediate(search.failed, own.error);
     else if (isIP(host) !== 0) setImmediate(() => this.#tryAll([host], alpn, own.value, search));
     else {
-      this.#deps.resolve(host, (addresses) => {
-        if (addresses.ok) this.#tryAll(addresses.value, alpn, own.value, search);
-        else search.failed(addresses.error);
-      });
+      this.#resolve(host, search, (addresses) => this.#tryAll(addresses, alpn, own.value, search));
     }
     return search.giveUp;
+  }
+
+  /** Within the time for connecting: the system's resolver knows no deadline of ours. */
+  #resolve(host: string, search: Search, done: (addresses: readonly string[]) => void): void {
+    const { upstreamConnectTimeoutMs: ms } = this.#deps.limits;
+    const late = fault('destination_unreachable', `${host} does not resolve within ${ms} ms`);
+    const timer = setTimeout(search.failed, ms, late);
+    search.connecting(() => clearTimeout(timer));
+    this.#deps.resolve(host, (addresses) => {
+      clearTimeout(timer);
+      if (addresses.ok) done(addresses.value);
+      else search.failed(addresses.error);
+    });
   }
 
   #tryAll(found: readonly string[], alpn: readonly Alpn[], own: OwnContext, search: Search): void {

@@ -121,20 +121,21 @@ async function grpcThrough(world: OutboundWorld, destination: Destination) {
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
+const method = (path: string, stream: boolean) => ({
+  path,
+  requestStream: stream,
+  responseStream: stream,
+  requestSerialize: asIs,
+  requestDeserialize: asIs,
+  responseSerialize: asIs,
+  responseDeserialize: asIs,
+});
+
 /** A gRPC service over mutual TLS: `Chat` says back what it hears; `Down` is unavailable `times` times. */
 async function grpcServer(world: OutboundWorld, identity = world.server()) {
   const server = new grpc.Server();
   let calls = 0;
   let refusals = 0;
-  const method = (path: string, stream: boolean) => ({
-    path,
-    requestStream: stream,
-    responseStream: stream,
-    requestSerialize: asIs,
-    requestDeserialize: asIs,
-    responseSerialize: asIs,
-    responseDeserialize: asIs,
-  });
   server.addService(
     { chat: method('/t.T/Chat', true), down: method('/t.T/Down', false) },
     {

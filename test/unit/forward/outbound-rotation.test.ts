@@ -22,17 +22,16 @@ for (const protocol of ['http1', 'http2', 'auto'] as const) {
     await using world = new OutboundWorld();
     await using server = await TlsDestination.start(world.server(), { ca: world.authority.bundlePem });
     const destination = destinationAt(server.port, { protocol });
-    let rotations = 0;
+    const rotations: bigint[] = [];
     const timer = setInterval(() => {
-      world.rotate();
+      rotations.push(world.rotate().serial);
       world.forwarder.reload();
-      rotations += 1;
     }, ROTATE_EVERY_MS);
     const failed: Outcome[] = [];
     const clients = new Set<bigint>();
     let calls = 0;
     const caller = async (): Promise<void> => {
-      while (rotations < ROTATIONS && failed.length === 0) {
+      while (rotations.length < ROTATIONS && failed.length === 0) {
         const body = calls % 3 === 0 ? bodyOf('some', 'body') : undefined;
         const downstream = new FakeDownstream(body === undefined ? {} : { body });
         const outcome = await world.call(destination, downstream, { method: body === undefined ? 'GET' : 'POST' });

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { FAULTS, type FaultCode } from '../../../src/core/model/faults.ts';
-import { faultOfError, faultOfHttp1Error, faultOfReset } from '../../../src/io/forward/upstream-faults.ts';
+import { fault, FAULTS, type FaultCode } from '../../../src/core/model/faults.ts';
+import {
+  ConnectionFault,
+  faultOfError,
+  faultOfHttp1Error,
+  faultOfReset,
+} from '../../../src/io/forward/upstream-faults.ts';
 
 function failure(code: string | undefined, message = 'text', name = 'Error'): Error {
   return Object.assign(new Error(message), code === undefined ? {} : { code }, { name });
@@ -79,4 +84,28 @@ test('no error of the upstream is blamed on the peer or the policy', () => {
     const { party } = FAULTS[faultOfError(failure(code)).code];
     assert.ok(party === 'upstream' || party === 'us');
   }
+});
+
+for (const alert of [
+  'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
+  'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
+  'ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED',
+  'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
+]) {
+  test(`RFC 8446 6.2: ${alert} is a destination that refused our certificate`, () => {
+    const expected = fault('destination_refused_identity', alert);
+    assert.deepEqual(faultOfError(failure(alert)), expected);
+    assert.deepEqual(faultOfHttp1Error(failure(alert), false), expected);
+  });
+}
+
+test('other TLS errors in the middle of an exchange are an early end', () => {
+  assert.equal(faultOfError(failure('ERR_SSL_BAD_RECORD_TYPE')).code, 'upstream_aborted');
+});
+
+test('a connection that we ended tells its own fault, whichever protocol', () => {
+  const reason = fault('destination_unverified', 'peer_certificate_revoked: why');
+  const error = new ConnectionFault(reason);
+  assert.equal(faultOfError(error), reason);
+  assert.equal(faultOfHttp1Error(error, true), reason);
 });
