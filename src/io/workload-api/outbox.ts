@@ -3,8 +3,9 @@ import { constants } from 'node:http2';
 import { frame } from './framing.ts';
 import { statusFields } from './grpc-status.ts';
 
-import type { ServerHttp2Stream } from 'node:http2';
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { GrpcStatus } from './grpc-status.ts';
+import type { Timer } from './timer.ts';
 
 const GRPC_HEAD = { ':status': 200, 'content-type': 'application/grpc' } as const;
 
@@ -14,10 +15,12 @@ const GRPC_HEAD = { ':status': 200, 'content-type': 'application/grpc' } as cons
  */
 export class Outbox {
   readonly #stream: ServerHttp2Stream;
+  readonly #timer: Timer;
   #waiting: Uint8Array | undefined;
   #isOver = false;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream, timer: Timer) {
+    this.#timer = timer;
     this.#stream = stream;
     stream.on('drain', () => this.#drain());
   }
@@ -37,9 +40,7 @@ export class Outbox {
     this.#waiting = undefined;
     if (this.#stream.destroyed || this.#stream.closed) return;
     if (!this.#stream.headersSent) {
-      this.#stream.respond({ ...GRPC_HEAD, ...statusFields(status) }, { endStream: true });
-      // The caller may not have ended its request, and need not (RFC 9113 8.1).
-      this.#stream.close(constants.NGHTTP2_NO_ERROR);
+      answerInHead(this.#stream, { ...GRPC_HEAD, ...statusFields(status) }, this.#timer);
       return;
     }
     this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(statusFields(status)));
@@ -51,4 +52,17 @@ export class Outbox {
     this.#waiting = undefined;
     if (message !== undefined) this.send(message);
   }
+}
+
+/** How long a caller may go on sending after an answer that did not wait for it, milliseconds. A reset at once would overtake the answer. */
+const GRACE_MS = 1_000;
+
+/** An answer of a head only. The caller may not have ended its request, and need not any more (RFC 9113 8.1). */
+export function answerInHead(stream: ServerHttp2Stream, head: OutgoingHttpHeaders, timer: Timer): void {
+  stream.resume();
+  stream.once(
+    'close',
+    timer(GRACE_MS, () => stream.close(constants.NGHTTP2_NO_ERROR)),
+  );
+  stream.respond(head, { endStream: true });
 }

@@ -1,8 +1,8 @@
-import { constants, createServer } from 'node:http2';
+import { createServer } from 'node:http2';
 
 import { createBundleStream } from './bundle-stream.ts';
 import { GRPC } from './grpc-status.ts';
-import { Outbox } from './outbox.ts';
+import { answerInHead, Outbox } from './outbox.ts';
 import { askedBy, takeRequest } from './request.ts';
 import { listenOn, prepareSocket } from './socket-file.ts';
 import { createSvidStream } from './svid-stream.ts';
@@ -126,12 +126,8 @@ class LocalServer implements WorkloadApiServer {
   #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', () => undefined);
     const asked = askedBy(headers);
-    if (asked.kind === 'not-grpc') {
-      stream.respond({ ':status': asked.http }, { endStream: true });
-      stream.close(constants.NGHTTP2_NO_ERROR);
-      return;
-    }
-    const outbox = new Outbox(stream);
+    if (asked.kind === 'not-grpc') return answerInHead(stream, { ':status': asked.http }, this.#deps.timer);
+    const outbox = new Outbox(stream, this.#deps.timer);
     if (asked.kind === 'refused') return outbox.end(asked.status);
     if (this.#streams.size >= (this.#settings.maxStreams ?? 1_000))
       return outbox.end({ code: GRPC.resourceExhausted, message: 'too many streams are open' });

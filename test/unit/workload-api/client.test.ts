@@ -226,10 +226,10 @@ describe('SPIFFE_Workload_API 5.2.1: a message with a malformed or empty mandato
       }),
       /federated_bundles: example.org has two bundles that differ/,
     ],
-    ['too many svids', encodeSvids({ svids: Array<SvidFields>(129).fill({}) }), /more than 128 svids/],
+    ['too many svids', encodeSvids({ svids: Array.from({ length: 129 }, () => ({})) }), /more than 128 svids/],
     [
       'too many lists',
-      encodeSvids({ svids: [one], crl: Array<Uint8Array>(257).fill(new Uint8Array(1)) }),
+      encodeSvids({ svids: [one], crl: Array.from({ length: 257 }, () => new Uint8Array(1)) }),
       /more than 256/,
     ],
   ];
@@ -288,7 +288,7 @@ describe('a stream that breaks is reported, the last good state stays, and it is
     ['a connection that is gone', (stream) => stream.session?.destroy(), /reset|closed|ended|without a status/],
   ];
   for (const [name, act, said] of cases) {
-    test(`${name}`, async (context) => {
+    test(name, async (context) => {
       const fake = await startFakeWorkloadApi(context, answered(good), answered(newer));
       const { updates, problems, clock } = follow(context, fake.socket);
       await until('the good message', () => updates.length === 1);
@@ -318,7 +318,7 @@ describe('a stream that breaks is reported, the last good state stays, and it is
     ],
   ];
   for (const [name, act, said] of heads) {
-    test(`${name}`, async (context) => {
+    test(name, async (context) => {
       const fake = await startFakeWorkloadApi(context, act, answered(good));
       const { updates, problems, clock } = follow(context, fake.socket);
       assert.match(await problemOf(problems), said);
