@@ -10,6 +10,7 @@ import { makeCrl } from '../../core/issuance/crl.ts';
 import { issueLeaf } from '../../core/issuance/leaf.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { appendEvent, readEvents } from './authority-log.ts';
+import { domainServedFrom } from './ca-files.ts';
 import { writeWhole } from './whole-file.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
@@ -40,7 +41,10 @@ export type IssueTarget = {
   readonly force: boolean;
 };
 
-/** A folder of development authorities. Nothing is read or written before a method is called. */
+/**
+ * A folder of development authorities. Nothing is read or written before a method is called. Once `adoptAuthorityFolder` has taken one up, it is
+ * refused here: its state is the database then.
+ */
 export interface AuthorityFolder {
   /** Makes the authority of a trust domain; refuses where there is one, unless forced. `ttlMs`: life of the root, milliseconds. */
   init(trustDomain: string, ttlMs: number, force: boolean): Promise<Result<InitFiles, AuthorityFault>>;
@@ -60,6 +64,8 @@ export interface AuthorityFolder {
 /** Life of a revocation list, milliseconds: 30 days. */
 export const DEFAULT_CRL_TTL_MS = 2_592_000_000;
 
+const SERVED = 'is the state of an authority at work: what is done to its files alone would not be known to it';
+
 /** Creates the authority over a folder. */
 export function createAuthorityFolder(folder: string, deps: IssuanceDeps): AuthorityFolder {
   return new Folder(folder, deps);
@@ -77,6 +83,7 @@ class Folder implements AuthorityFolder {
   init(trustDomain: string, ttlMs: number, force: boolean): Promise<Result<InitFiles, AuthorityFault>> {
     return guarded(async () => {
       if (!isFileName(trustDomain)) return refused(`no trust domain: ${JSON.stringify(trustDomain)}`);
+      if (domainServedFrom(this.#folder) === trustDomain) return refused(`${this.#folder} ${SERVED}`);
       const authority = await createAuthority(trustDomain, ttlMs, this.#deps);
       if (!authority.ok) return refused(authority.error);
       const files = this.#files(trustDomain);
@@ -168,6 +175,7 @@ class Folder implements AuthorityFolder {
   async #open(trustDomain: string): Promise<Result<Authority, AuthorityFault>> {
     if (!isFileName(trustDomain)) return refused(`no trust domain: ${JSON.stringify(trustDomain)}`);
     const files = this.#files(trustDomain);
+    if (domainServedFrom(this.#folder) === trustDomain) return refused(`${this.#folder} ${SERVED}`);
     if (!(await exists(files.key))) {
       return refused(
         `there is no authority of ${trustDomain} in ${this.#folder}; \`sallyport ca init --trust-domain ${trustDomain}\` makes one`,

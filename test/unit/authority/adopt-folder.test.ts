@@ -134,3 +134,19 @@ test('a log that cannot be read is not passed over: a revocation might be in it'
   const adopted = await adoptAuthorityFolder(world.store, DOMAIN, world.deps);
   assert.match(adopted.ok ? '' : adopted.error, /log\.jsonl:4: not a line/);
 });
+
+test('afterwards the commands for a development authority refuse it, since the database would not know what they did', async (context) => {
+  const world = await developmentWorld(context);
+  const ca = createAuthorityFolder(world.folder, world.deps);
+  // A database that is nobody's yet changes nothing.
+  assert.equal((await ca.crl(DOMAIN, DAY)).ok, true);
+  valueOf(await adoptAuthorityFolder(world.store, DOMAIN, world.deps));
+  const outcomes = [
+    await ca.init(DOMAIN, DAY, true),
+    await ca.issue({ id: AGENT, ttlMs: DAY }, { force: true }),
+    await ca.revoke(DOMAIN, { serial: world.serials.good }),
+    await ca.crl(DOMAIN, DAY),
+  ];
+  for (const outcome of outcomes)
+    assert.match(outcome.ok ? 'done' : outcome.error.detail, /state of an authority at work/);
+});
