@@ -26,12 +26,12 @@ export type CertificateRequest = {
 /**
  * Reads a PKCS #10 certification request (RFC 2986 4) from strict DER of at most 64 KiB, and checks its key by the rules for peers' keys and
  * that it signed the request, which is the proof of possession. Names, attributes and the extensions that they ask for are read over: they
- * change nothing in what is issued. Never throws. Works on a copy.
+ * change nothing in what is issued. Never throws. What it gives is a copy.
  * Faults: `csr_malformed`, `csr_key_refused`, `csr_signature_invalid`.
  */
 export function readCsr(der: Uint8Array): Result<CertificateRequest, IssuanceFault> {
   if (der.length > MAX_CSR_BYTES) return refused('csr_malformed', `over ${MAX_CSR_BYTES} bytes`);
-  const reader = new DerReader(Uint8Array.from(der));
+  const reader = new DerReader(der);
   const { spki, ...signed } = readRequest(reader);
   if (reader.failure !== undefined) return refused('csr_malformed', reader.failure);
   const key = importPublicKey(spki);

@@ -17,7 +17,7 @@ const SMALL_ORDER: ReadonlySet<string> = new Set([
 ]);
 
 /** The odd primes below 256. */
-const SMALL_PRIMES: readonly bigint[] = Array.from({ length: 126 }, (_, index) => index * 2 + 3)
+const SMALL_PRIMES: readonly bigint[] = Array.from({ length: 125 }, (_, index) => index * 2 + 3)
   .filter((number, _, all) => all.every((divisor) => divisor >= number || number % divisor !== 0))
   .map(BigInt);
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { verifyChain } from '../../../src/core/identity/verify-chain.ts';
-import { KEY_USAGE } from '../../support/pki-certificate.ts';
+import { KEY_USAGE, OID } from '../../support/pki-certificate.ts';
 import { createAuthority } from '../../support/pki.ts';
 import { createKeyPair } from '../../support/pki-keys.ts';
 import { codeOf, HOUR, judge, NOW, trustIn } from './judging.ts';
@@ -27,6 +27,12 @@ test('chain, bundle, time and purpose in, the same verdict as verifyPeer out', (
     assert.deepEqual(ask({ purpose }), judge(good.chain, trustIn([root]), { purpose }));
     assert.equal(codeOf(ask({ purpose })), 'identified');
   }
+});
+
+test('X509-SVID 4.4: a CA for clients only certifies a client and no server', () => {
+  const { chain } = root.intermediate({ extendedKeyUsage: [OID.clientAuth] }).issue({ keys });
+  assert.equal(codeOf(ask({ chain, purpose: 'client' })), 'identified');
+  assert.equal(codeOf(ask({ chain, purpose: 'server' })), 'peer_extended_key_usage_invalid');
 });
 
 const LEAVES: Readonly<Record<string, LeafOptions>> = {

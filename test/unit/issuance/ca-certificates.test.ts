@@ -42,6 +42,7 @@ for (const keyKind of ['p256', 'ed25519'] as const) {
     assert.deepEqual(extensions.subjectAltName?.names, [{ form: 'uri', text: 'spiffe://example.org' }]);
     assert.deepEqual([notBeforeMs, notAfterMs], [NOW - MINUTE, NOW + 30 * DAY]);
     assert.deepEqual(issuer, subject);
+    assert.ok(Buffer.from(der).includes(Buffer.from('0603551d130101ff', 'hex')));
     const node = new X509Certificate(der);
     assert.equal(node.verify(node.publicKey) && node.checkPrivateKey(privateKey) && node.ca, true);
   });

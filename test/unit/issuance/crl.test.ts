@@ -75,6 +75,11 @@ test('RFC 5280 5.1, 5.2: version 2, a minute back, due in time, by the CA, with 
   assert.deepEqual([crl.revoked.has('ab'), crl.revoked.size, crl.delta, crl.unusable], [true, 1, false, undefined]);
 });
 
+test('RFC 5280 5.2.3: a list says its number', async () => {
+  const list = Buffer.from(valueOf(await make({ number: 300 })));
+  assert.ok(list.includes(Buffer.from('0603551d1404040202012c', 'hex')));
+});
+
 const REFUSED: Readonly<Record<string, readonly [Partial<CrlRequest>, RegExp]>> = {
   'a number that is none': [{ number: Number.NaN }, /whole number/],
   'a number below nought': [{ number: -1 }, /whole number/],
@@ -108,6 +113,9 @@ test('a CA that may not sign lists signs none; a key that is gone or another giv
   );
   assert.match(errorOf(await make({}, { ...signer, sign: () => Promise.reject(new Error('gone')) })), /does not sign/);
   assert.match(errorOf(await make({}, { ...signer, sign: signer.standIn.sign })), /is not signed by/);
+  const { subject } = (await rootSigner()).certificate;
+  const renamed = { ...signer, certificate: { ...signer.certificate, subject } };
+  assert.equal(errorOf(await make({}, renamed)), 'the list is not signed by the CA');
 });
 
 test('a list of 50,000 entries is made and read', async () => {

@@ -141,7 +141,9 @@ test('an authority with the key of another, of another kind, of another domain, 
   const rsa = createKeyPair('rsa2048').privateKey.export({ type: 'pkcs8', format: 'pem' });
   assert.equal(await open('example.org', root.certificatePem, rsa), 'the key is not that of the certificate');
   assert.equal(await open('example.org', root.certificatePem, 'none'), 'not a private key in PEM');
-  assert.equal(await open('example.org', 'none', root.privateKeyPem), 'not one certificate in PEM');
+  for (const certificates of ['none', root.certificatePem + root.certificatePem]) {
+    assert.equal(await open('example.org', certificates, root.privateKeyPem), 'not one certificate in PEM');
+  }
   assert.notEqual(await open('other.org', root.certificatePem, root.privateKeyPem), 'opened');
   const issued = await leaf({}, root);
   assert.notEqual(await open('example.org', issued.certificatePem, issued.privateKeyPem), 'opened');

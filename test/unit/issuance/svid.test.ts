@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 
 import fc from 'fast-check';
@@ -64,6 +64,13 @@ test('X509-SVID 2, 4: one URI SAN, critical with an empty subject, digitalSignat
   assert.deepEqual([extensions.keyUsage?.critical, [...(extensions.keyUsage?.bits ?? [])]], [true, [0]]);
   assert.deepEqual(extensions.extendedKeyUsage, ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']);
   assert.equal(extensions.authorityKeyId, signer.certificate.extensions.subjectKeyId);
+});
+
+test('RFC 5280 4.2.1.9, RFC 7093 2: basicConstraints are critical, the key identifier is of the SHA-256 of the key', async () => {
+  const { der: bytes, extensions } = leafOf(valueOf(await issue()));
+  assert.ok(Buffer.from(bytes).includes(Buffer.from('0603551d130101ff', 'hex')));
+  const bits = asked.spki.subarray(-65);
+  assert.equal(extensions.subjectKeyId, createHash('sha256').update(bits).digest('hex').slice(0, 40));
 });
 
 test('serial, key, times and ID are as asked, and the chain is the leaf and the CAs below the root', async () => {
