@@ -71,7 +71,7 @@ class TrustPoll implements Source<IdentityPart> {
   #keeping: Problems = [];
   /** Sent with the next question; forgotten after anything went wrong, so that all of it is sent and judged again. */
   #validators: Validators | undefined;
-  /** SHA-256 of the last answer that was taken. */
+  /** SHA-256 of the last answer that was taken; forgotten likewise. */
   #digest: string | undefined;
   #failures = 0;
   #stopped = false;
@@ -140,7 +140,7 @@ class TrustPoll implements Source<IdentityPart> {
   async #take(bytes: Uint8Array, validators: Validators | undefined): Promise<number> {
     const digest = createHash('sha256').update(bytes).digest('hex');
     // Servers that know no validators send the same again and again; a long list is not judged each time.
-    if (this.#failures === 0 && digest === this.#digest) return this.#succeeded();
+    if (digest === this.#digest) return this.#succeeded();
     const { taken, problems } = this.#judge(bytes, 'answer');
     if (taken !== undefined && (this.#hold(taken) || this.#keeping.length > 0)) await this.#keep(taken);
     if (problems.length > 0)
@@ -183,6 +183,7 @@ class TrustPoll implements Source<IdentityPart> {
 
   #failed(problems: Problems, retryAfterMs: number | undefined): number {
     this.#validators = undefined;
+    this.#digest = undefined;
     this.#failures += 1;
     this.#tell(problems);
     return Math.max(this.#kind.retryMs(this.#failures, this.#held, this.#deps.random), retryAfterMs ?? 0);

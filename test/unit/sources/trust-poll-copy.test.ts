@@ -128,7 +128,7 @@ describe('a restart without the server', () => {
   test('the newest sequence is remembered when a later bundle said none', async (context) => {
     const store = createTrustPollStore(await tempFolder(context), ['url']);
     const first = await world(context, federation, store, bundleOf(7));
-    first.offer(bundleOf(0).replace(/,"spiffe_sequence":0/, ''));
+    first.offer(bundleOf(0, second).replace(/,"spiffe_sequence":0/, ''));
     await first.poll.reload();
     const again = await world(context, federation, store, bundleOf(6));
     assert.match(again.poll.problem?.[0] ?? '', /its sequence 6 is older than 7/);
@@ -144,6 +144,15 @@ describe('a restart without the server', () => {
       [Buffer.from(list)],
     );
     assert.match(again.poll.problem?.[0] ?? '', /is older than the one in force/);
+  });
+
+  test('lists that were signed when they came are in force again before their issuer is known', async (context) => {
+    const store = createTrustPollStore(await tempFolder(context), ['url']);
+    await world(context, revocation, store, root.crl({ number: 5n }).der);
+    const again = pollWorld(context, revocation, { store });
+    await again.poll.start();
+    assert.equal(again.poll.current?.crls.length, 1);
+    assert.deepEqual(again.poll.problem, ['https://x.test/: silent']);
   });
 
   test('what is kept is judged again', async (context) => {

@@ -213,6 +213,27 @@ describe('RFC 5280 4.2.1.13: over plain HTTP the signature is all there is', () 
   });
 });
 
+test('the same answer again is not judged again, unless something went wrong in between', async (context) => {
+  let judged = 0;
+  const counting = (): readonly Uint8Array[] => {
+    judged += 1;
+    return root.bundle;
+  };
+  const world = pollWorld(context, https, { issuers: counting });
+  const same = list(5n);
+  world.offer(same);
+  await world.poll.start();
+  await world.poll.reload();
+  assert.equal(judged, 1);
+  world.answer(FAILED);
+  await world.poll.reload();
+  world.offer(same);
+  await world.poll.reload();
+  assert.equal(judged, 2);
+  assert.equal(world.poll.problem, undefined);
+  assert.equal(world.parts.length, 1);
+});
+
 test('fault table: what is no usable list changes nothing', async (context) => {
   const world = await started(context);
   const before = listsOf(world);
