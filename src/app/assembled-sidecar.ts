@@ -45,7 +45,10 @@ export type Readiness = Readonly<
   Record<'policy' | 'identity' | 'upstream' | 'journal', { readonly ok: boolean; readonly detail: string }>
 >;
 
-/** The sidecar of one agent: wires sources, gates, listeners and journal. Without effects until `start`. */
+/** Addresses of the listeners, in the order of the configuration. */
+export type BoundPorts = { readonly inbound: readonly Endpoint[]; readonly outbound: readonly Endpoint[] };
+
+/** The sidecar of one agent: wires sources, gates, listeners and journal. Without effects until `prepare`. */
 export class Sidecar {
   readonly #config: Config;
   readonly #observer: SidecarObserver;
@@ -55,9 +58,11 @@ export class Sidecar {
   readonly #verdicts: VerdictCache;
   readonly #status: StatusReporter | undefined;
   readonly #servers: VerdictCache;
+  readonly #firstIdentity = Promise.withResolvers<IdentitySnapshot | undefined>();
   #inbound: readonly InboundPort[] = [];
   #outbound: readonly OutboundPort[] = [];
   #draining = false;
+  #stopped: Promise<number> | undefined;
 
   constructor(config: Config, observer: SidecarObserver) {
     this.#config = config;
@@ -78,6 +83,7 @@ export class Sidecar {
     this.#identity = followIdentity(config.identity, {
       onChange: (snapshot) => this.#onIdentity(snapshot),
       onProblem: (problems) => this.#observer.source('identity', problems),
+      onLost: (reason) => this.#onIdentityLost(reason),
     });
     this.#policy = followPolicy(config.policy, {
       clock: systemClock,
@@ -101,16 +107,26 @@ export class Sidecar {
     );
   }
 
-  /** Starts everything, or nothing and rejects with `StartFault`. Resolves with the addresses of the listeners, in the order of the configuration. */
-  async start(): Promise<{ readonly inbound: readonly Endpoint[]; readonly outbound: readonly Endpoint[] }> {
+  /**
+   * Begins with everything that may change while running, or rejects with `StartFault`. From then on `readiness` tells. An identity from files, and a policy that
+   * no server may give later, have to be good now; an authority or a Workload API may come after us, so an identity from there is waited for by `open`.
+   */
+  async prepare(): Promise<void> {
     const wrong = destinationProblems(this.#config.outbound);
     if (wrong.length > 0) throw new StartFault(wrong, 'input');
     await this.#startJournal();
     this.#status?.start();
     await Promise.all([this.#identity.start(), this.#policy.start()]);
-    const identity = this.#identity.current;
+    const mayComeLater = this.#config.identity.source !== 'files';
     const problems = [...(this.#identity.problem ?? []), ...(this.#policy.problem ?? [])];
-    if (identity === undefined || !this.#hasPolicySoon()) return this.#giveUp(problems, 'input');
+    const isMissing = this.#identity.current === undefined && !mayComeLater;
+    if (isMissing || !this.#hasPolicySoon()) await this.#giveUp(problems, 'input');
+  }
+
+  /** Opens all listeners as soon as there is an identity, or none of them and rejects with `StartFault`; undefined when it was stopped before. */
+  async open(): Promise<BoundPorts | undefined> {
+    const identity = this.#identity.current ?? (await this.#firstIdentity.promise);
+    if (identity === undefined || this.#draining) return undefined;
     const shared = this.#shared();
     this.#inbound = this.#config.inbound.map((inbound) => new InboundPort(inbound, identity, shared));
     this.#outbound = this.#config.outbound.map((outbound) => new OutboundPort(outbound, shared));
@@ -138,8 +154,14 @@ export class Sidecar {
   }
 
   /** Drains: accepts no more, lets requests finish within `graceMs`, writes every record, then ends. Resolves with the number of records lost. */
-  async stop(graceMs: number): Promise<number> {
+  stop(graceMs: number): Promise<number> {
+    this.#stopped ??= this.#stop(graceMs);
+    return this.#stopped;
+  }
+
+  async #stop(graceMs: number): Promise<number> {
     this.#draining = true;
+    this.#firstIdentity.resolve(undefined);
     const started = systemClock.monotonicMs();
     this.#identity.stop();
     this.#policy.stop();
@@ -209,7 +231,11 @@ export class Sidecar {
   #judgeBy(verdicts: VerdictCache, chain: readonly Uint8Array[], resumed: boolean): Verdict {
     const identity = this.#identity.current;
     if (identity === undefined) {
-      return { kind: 'rejected', fault: fault('internal_error', 'no trust is loaded'), claimedId: undefined };
+      return {
+        kind: 'rejected',
+        fault: fault('identity_unavailable', 'no identity is in force'),
+        claimedId: undefined,
+      };
     }
     const [leaf] = chain;
     const now = systemClock.wallMs();
@@ -225,12 +251,19 @@ export class Sidecar {
       { spiffe_id: spiffeId, not_after: notAfter, trust: snapshot.trust.revision },
       'identity in force',
     );
+    this.#firstIdentity.resolve(snapshot);
     for (const warning of snapshot.warnings) this.#observer.log.warn({}, warning);
     this.#observer.sourceChanged('identity');
     for (const port of this.#ports) {
       const reloaded = port.reload(snapshot);
       if (!reloaded.ok) this.#observer.source('identity', [reloaded.error]);
     }
+  }
+
+  /** Without an identity nobody is let in or called, and whoever is in is shown out. */
+  #onIdentityLost(reason: string): void {
+    this.#observer.log.error({ reason }, 'no identity is in force');
+    for (const port of this.#ports) port.recheck();
   }
 
   #onPolicy({ policy }: ActivePolicy): void {

@@ -1,13 +1,193 @@
-import type { IdentitySettings } from '../core/config/identity-settings.ts';
-import { createIdentitySource, type IdentitySnapshot } from '../io/sources/identity-source.ts';
-import type { FollowOptions, Source } from '../io/sources/follower.ts';
-import { systemClock } from './system.ts';
+import type { IdentityFiles, IdentitySettings } from '../core/config/identity-settings.ts';
+import { judgeBundleEndpoint } from '../core/identity/bundle-endpoint.ts';
+import { parseSpiffeId } from '../core/identity/spiffe-id.ts';
+import type { TrustDomain } from '../core/kernel/brand.ts';
+import { createAuthorityClient } from '../io/enrolment/authority-client.ts';
+import { createKeyOpener } from '../io/keys/key-opener.ts';
+import { createIdentityKeep } from '../io/sources/authority-keep.ts';
+import { createAuthorityPart } from '../io/sources/authority-part.ts';
+import type { Source } from '../io/sources/follower.ts';
+import { createIdentityAssembly } from '../io/sources/identity-assembly.ts';
+import { readCertificates } from '../io/sources/identity-files.ts';
+import type { IdentityPart, NamedPart, OpenKey } from '../io/sources/identity-part.ts';
+import { createFilesPart, createIdentitySource, type IdentitySnapshot } from '../io/sources/identity-source.ts';
+import type { Problems } from '../io/sources/problem.ts';
+import { readBounded } from '../io/sources/read-file.ts';
+import { systemTimer } from '../io/sources/timer.ts';
+import { createTrustPoll, type TrustPollSettings } from '../io/sources/trust-poll-source.ts';
+import { createWorkloadPart } from '../io/sources/workload-part.ts';
+import { createTrustFetcher } from '../io/trust/fetcher.ts';
+import type { TrustAddress } from '../io/trust/settings.ts';
+import { createWorkloadApiClient } from '../io/workload-api/client.ts';
+import { socketOf } from '../io/workload-api/endpoint.ts';
+import { deferredSource } from './deferred-source.ts';
+import { createRandom, systemClock } from './system.ts';
+
+/** Who hears of an identity. */
+export type IdentityWatch = {
+  readonly onChange?: (snapshot: IdentitySnapshot) => void;
+  readonly onProblem?: (problem: Problems | undefined) => void;
+  /** The identity that was in force is so no more, and none is in its place. */
+  readonly onLost?: (reason: string) => void;
+};
+
+type Endpoint = IdentitySettings['federation'][string];
+
+/** For all of one question to a bundle endpoint or a publisher of revocation lists, milliseconds. */
+const FETCH_MS = 10_000;
+
+const world = { clock: systemClock, timer: systemTimer } as const;
 
 /** Where the identity of a sidecar comes from, as its configuration says. Without effects until it is started. */
-export function followIdentity(
-  settings: IdentitySettings,
-  options: FollowOptions<IdentitySnapshot> = {},
-): Source<IdentitySnapshot> {
-  if (settings.source !== 'files') throw new TypeError(`no identity from ${settings.source} yet`);
-  return createIdentitySource(settings, { clock: systemClock, ...options });
+export function followIdentity(settings: IdentitySettings, watch: IdentityWatch = {}): Source<IdentitySnapshot> {
+  const { federation, revocationListUrls } = settings;
+  const isFilesAlone =
+    settings.source === 'files' && Object.keys(federation).length === 0 && revocationListUrls.length === 0;
+  if (isFilesAlone) return createIdentitySource(settings, { ...world, openKey: openKeyOf(settings), ...watch });
+  const sources: Source<IdentityPart>[] = [];
+  const kept = (part: NamedPart): NamedPart => ({
+    ...part,
+    create: (own) => {
+      const source = part.create(own);
+      sources.push(source);
+      return source;
+    },
+  });
+  const parts = [
+    ...ownParts(settings),
+    ...Object.entries(federation).map(([domain, endpoint]) => federationPart(domain as TrustDomain, endpoint)),
+    ...revocationListUrls.map((url) => listPart(url, () => sources.flatMap(issuersIn))),
+  ];
+  const trustDomain = settings.source === 'authority' ? domainOf(settings.authority.id) : undefined;
+  return createIdentityAssembly(parts.map(kept), { ...world, ...watch, trustDomain });
+}
+
+/** Our own certificate, then the files of others whom we believe: earlier parts go before later ones. */
+function ownParts(settings: IdentitySettings): readonly NamedPart[] {
+  const { trustBundles, revocationLists } = settings;
+  const trust: NamedPart = {
+    name: 'trust',
+    required: true,
+    create: (watch) => createFilesPart({ trustBundles, revocationLists }, { ...world, ...watch }),
+  };
+  switch (settings.source) {
+    case 'files':
+      return [
+        {
+          name: 'files',
+          required: true,
+          create: (watch) => createFilesPart(settings, { ...world, openKey: openKeyOf(settings), ...watch }),
+        },
+      ];
+    case 'authority':
+      return [trust, authorityPart(settings.authority)];
+    case 'workload-api':
+      return [trust, workloadPart(settings.workloadApi)];
+    default:
+      return settings satisfies never;
+  }
+}
+
+function openKeyOf({ passphrase }: Pick<IdentityFiles, 'passphrase'>): OpenKey {
+  const opener = createKeyOpener({ passphrase });
+  return (path, bytes) => opener.open(path, bytes);
+}
+
+function authorityPart(authority: Extract<IdentitySettings, { source: 'authority' }>['authority']): NamedPart {
+  const { url, id, method, token, trustBundle, keyType, keep } = authority;
+  return {
+    name: 'authority',
+    required: true,
+    create: (watch) =>
+      createAuthorityPart(
+        { trustDomain: domainOf(id), trustBundle, method, token, keyType },
+        {
+          ...world,
+          ...watch,
+          random: createRandom(),
+          client: createAuthorityClient({ url, id, method, token }, { ...world, readFile: readBounded }),
+          ...(keep !== undefined && { keep: createIdentityKeep(keep, id) }),
+        },
+      ),
+  };
+}
+
+function workloadPart({ socket, id }: Extract<IdentitySettings, { source: 'workload-api' }>['workloadApi']): NamedPart {
+  const address = socketOf(socket, process.env);
+  return {
+    name: 'workload-api',
+    required: true,
+    create: (watch) =>
+      createWorkloadPart(
+        { id },
+        {
+          ...world,
+          ...watch,
+          client: (stream) =>
+            createWorkloadApiClient({ socket: address }, { ...world, random: createRandom(), ...stream }),
+        },
+      ),
+  };
+}
+
+function federationPart(trustDomain: TrustDomain, endpoint: Endpoint): NamedPart {
+  const { url, profile, id, trustBundle } = endpoint;
+  return {
+    name: `federation of ${trustDomain}`,
+    create: (watch) =>
+      deferredSource(async () => {
+        const first =
+          profile === 'https_spiffe' && trustBundle !== undefined ? await certificatesIn(trustBundle) : undefined;
+        const address: TrustAddress =
+          id === undefined
+            ? { kind: 'https_web', url, trustBundle }
+            : { kind: 'https_spiffe', url, judge: (chain) => judgeEndpoint(chain, id, newest(id) ?? first ?? []) };
+        const source = createPoll({ kind: 'federation', url, trustDomain, first }, address, watch, () => []);
+        const newest = (whose: string) => source.current?.bundles.get(domainOf(whose));
+        return source;
+      }, watch.onProblem),
+  };
+}
+
+function judgeEndpoint(chain: readonly Uint8Array[], id: string, bundle: readonly Uint8Array[]) {
+  const parsed = parseSpiffeId(id);
+  if (!parsed.ok) throw new TypeError(parsed.error.detail);
+  const { id: spiffeId, trustDomain } = parsed.value;
+  return judgeBundleEndpoint(chain, { id: spiffeId, trustDomain, bundle }, systemClock.wallMs());
+}
+
+function listPart(url: string, issuers: () => readonly Uint8Array[]): NamedPart {
+  const settings = { kind: 'revocation-list', url } as const;
+  return { name: 'revocation list', create: (watch) => createPoll(settings, settings, watch, issuers) };
+}
+
+function createPoll(
+  settings: TrustPollSettings,
+  address: TrustAddress,
+  watch: Parameters<NamedPart['create']>[0],
+  issuers: () => readonly Uint8Array[],
+): Source<IdentityPart> {
+  const fetcher = createTrustFetcher(
+    { ...address, timeoutMs: FETCH_MS },
+    { readFile: readBounded, timer: systemTimer },
+  );
+  return createTrustPoll(settings, { ...world, ...watch, random: createRandom(), fetcher, issuers });
+}
+
+/** CA certificates that one part believes, and those above our own certificate. */
+function issuersIn({ current }: Source<IdentityPart>): readonly Uint8Array[] {
+  return current === undefined ? [] : [...[...current.bundles.values()].flat(), ...(current.own?.chain.slice(1) ?? [])];
+}
+
+async function certificatesIn(path: string): Promise<readonly Uint8Array[]> {
+  const read = await readCertificates(path);
+  if (!read.ok) throw new Error(read.error);
+  return read.value;
+}
+
+/** IDs of a configuration were read by its schema: what is wrong here is a bug. */
+function domainOf(id: string): TrustDomain {
+  const parsed = parseSpiffeId(id);
+  if (!parsed.ok) throw new TypeError(parsed.error.detail);
+  return parsed.value.trustDomain;
 }

@@ -22,6 +22,7 @@ export class InboundPort {
   readonly forwarder: Forwarder;
   readonly #inbound: Inbound;
   readonly #listener: Listener;
+  readonly #problem: (error: unknown) => void;
 
   constructor(inbound: Inbound, identity: IdentitySnapshot, shared: SharedDeps) {
     const { host, port } = inbound.listen;
@@ -39,6 +40,7 @@ export class InboundPort {
       { ...shared, forward: this.forwarder.forward, forwardRaw: this.forwarder.forwardRaw },
     );
     const { clock, random, problem } = shared;
+    this.#problem = problem;
     this.#listener = createListener(this.#settings(identity), { handler: this.gate, clock, random, problem });
   }
 
@@ -51,6 +53,11 @@ export class InboundPort {
   /** Takes new certificates, keys and trust for new connections, then judges the open ones again. */
   reload(identity: IdentitySnapshot): Result<undefined, string> {
     return this.#listener.reload(this.#settings(identity));
+  }
+
+  /** Judges the peers of open connections again. */
+  recheck(): void {
+    this.#listener.recheck().catch(this.#problem);
   }
 
   /** Stops accepting, lets requests finish, then ends the agent's side. */

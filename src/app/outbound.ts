@@ -29,11 +29,13 @@ export class OutboundPort {
   readonly gate: Gate<HttpExchange, TcpExchange>;
   readonly #forwarder: OutboundForwarder;
   readonly #listener: Listener<PortSettings>;
+  readonly #problem: (error: unknown) => void;
 
   constructor(outbound: Outbound, shared: OutboundSharedDeps) {
     const { listen, limits, paths, contextExtensions } = outbound;
     this.name = listen.host.includes(':') ? `[${listen.host}]:${listen.port}` : `${listen.host}:${listen.port}`;
     const { clock, random, problem, judgeServer: judge } = shared;
+    this.#problem = problem;
     this.#forwarder = createOutboundForwarder(
       { limits, resilience: resilienceOf(outbound) },
       { identity: () => tlsIdentity(shared.snapshot()), judge, clock, random },
@@ -62,8 +64,15 @@ export class OutboundPort {
   /** New connections are made with the identity of now, and servers of open ones are judged again by the trust of now. */
   reload(): Result<undefined, string> {
     this.#forwarder.reload();
-    this.#forwarder.recheck();
+    // What the policy sees of ourselves is kept for each connection of the agent.
+    this.#listener.recheck().catch(this.#problem);
+    this.recheck();
     return ok(undefined);
+  }
+
+  /** Judges the servers of open connections again. */
+  recheck(): void {
+    this.#forwarder.recheck();
   }
 
   /** Stops accepting, lets calls finish, then ends the other side. */

@@ -35,13 +35,14 @@ export async function runSidecar(configPath: string, complain: Complain): Promis
   }
   const stopped = stopSignal();
   const running = new RunningSidecar(config.value, config.value.admin && (await loadMetrics()));
+  const reload = (): void => void running.sidecar.reload();
+  process.on('SIGHUP', reload);
+  const started = running.start();
   try {
-    await running.start();
+    await Promise.race([started, stopped]);
   } catch (error) {
     return running.failed(error);
   }
-  const reload = (): void => void running.sidecar.reload();
-  process.on('SIGHUP', reload);
   const signal = await stopped;
   const code = await running.stop(signal);
   process.off('SIGHUP', reload);
@@ -68,12 +69,28 @@ class RunningSidecar {
     this.#admin = config.admin && createAdmin(config.admin, this.#adminDeps());
   }
 
+  /** Resolves when it listens; earlier where it is stopped before. */
   async start(): Promise<void> {
-    const bound = await this.sidecar.start();
-    for (const [index, { address, port }] of bound.inbound.entries())
+    await this.sidecar.prepare();
+    await this.#startAdmin();
+    const bound = await this.#open();
+    for (const [index, { address, port }] of bound?.inbound.entries() ?? [])
       this.#log.info({ inbound: index, address, port }, 'listening');
-    for (const [index, { address, port }] of bound.outbound.entries())
+    for (const [index, { address, port }] of bound?.outbound.entries() ?? [])
       this.#log.info({ outbound: index, address, port }, 'outbound listening');
+  }
+
+  async #open(): ReturnType<Sidecar['open']> {
+    try {
+      return await this.sidecar.open();
+    } catch (error) {
+      await this.#admin?.stop(0);
+      throw error;
+    }
+  }
+
+  /** Before the listeners: health and readiness are asked while an identity is still waited for. */
+  async #startAdmin(): Promise<void> {
     if (this.#admin === undefined) return;
     try {
       this.#log.info({ ...(await this.#admin.start()) }, 'admin listening');

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { request } from 'node:https';
 import type { TestContext } from 'node:test';
@@ -8,7 +9,22 @@ import { createCsr } from '../../src/core/issuance/create-csr.ts';
 import { createAuthorityService, type AuthorityService } from '../../src/io/authority/http-service.ts';
 import type { ServiceDeps, ServiceLimits } from '../../src/io/authority/http-settings.ts';
 import type { FakeIssuingAuthority } from './fake-issuing-authority.ts';
+import type { Issued } from './pki.ts';
 import { systemClock } from './system-clock.ts';
+
+export const MEMBER_ID = 'spiffe://example.org/ns/agents/sa/planner';
+
+const PLENTY = { perSecond: 1_000, burst: 10_000 };
+/** Limits that no test reaches by asking often. */
+export const UNLIMITED = { strangers: PLENTY, members: PLENTY, reads: PLENTY };
+
+/** The trust document on the wire. */
+export type TrustOnWire = {
+  readonly revision: string;
+  readonly bundles: Readonly<Record<string, readonly string[]>>;
+  readonly crls: readonly string[];
+  readonly refresh_hint?: number;
+};
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly level: string; readonly message: string };
 
@@ -139,4 +155,21 @@ export function shown(chain: readonly Uint8Array[], privateKey: KeyObject): Conn
     cert: chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
   };
+}
+
+/** A member of the authority's domain with a certificate that it may renew. */
+export function member(
+  authority: FakeIssuingAuthority,
+  id = MEMBER_ID,
+): { issued: Issued; serial: string; tls: ReturnType<typeof shown> } {
+  const { issued, serial, chain } = authority.give(id);
+  return { issued, serial, tls: shown(chain, issued.privateKey) };
+}
+
+/** A refusal says nothing but that it is one. */
+export function assertRefused(answer: HttpsAnswer, title = ''): void {
+  assert.equal(answer.status, 403, title);
+  assert.equal(answer.headers['content-type'], 'application/problem+json', title);
+  const body = '{"type":"about:blank","title":"refused","status":403,"kind":"refused"}';
+  assert.equal(answer.body.toString(), body, title);
 }

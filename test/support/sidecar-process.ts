@@ -220,13 +220,22 @@ export async function startSidecar(
   config: RawConfig,
   stdout?: 'ignore' | 'pipe',
 ): Promise<SidecarProcess> {
-  const whole = { journal: [`file:${JOURNAL}`], admin: { listen: '127.0.0.1:0' }, ...config };
+  const whole: RawConfig = { journal: [`file:${JOURNAL}`], admin: { listen: '127.0.0.1:0' }, ...config };
   const sidecar = await spawnSidecar(context, folder, whole, stdout);
   await sidecar.until('the listeners', () => {
     if (!sidecar.isRunning) throw new Error(`the sidecar did not start\n${sidecar.story()}`);
-    return sidecar.log.some((entry) => entry.msg === 'admin listening');
+    const count = (message: string): number => sidecar.log.filter((entry) => entry.msg === message).length;
+    return (
+      count('admin listening') === 1 &&
+      count('listening') === lengthOf(whole['inbound']) &&
+      count('outbound listening') === lengthOf(whole['outbound'])
+    );
   });
   return sidecar;
+}
+
+function lengthOf(list: unknown): number {
+  return Array.isArray(list) ? list.length : 0;
 }
 
 /** Reads the records of a file that grows, each once; a file that was renamed away is read on from the new one. */
