@@ -5,7 +5,7 @@ import { err, ok } from '../../core/kernel/result.ts';
 import { insertCertificate } from './certificate-rows.ts';
 import { isBarred } from './revocation-rows.ts';
 import { callerOf, rightOf } from './rights.ts';
-import { storedSigners } from './signer-rows.ts';
+import { isRevokedSigner } from './signer-rows.ts';
 import { useToken } from './token-rows.ts';
 
 import type { DatabaseSync } from 'node:sqlite';
@@ -165,8 +165,8 @@ class StoringIssuer implements Issuer {
   #whatChanged(database: DatabaseSync, claim: Claim, signer: number, atMs: number): IssuanceFault | undefined {
     const right = this.#rightIn(database, claim, atMs);
     if (!right.ok) return right.error;
-    if (storedSigners(database).find((one) => one.signer === signer)?.state === 'revoked') {
-      return { kind: 'issuer_unavailable', detail: 'the issuing CA was revoked just now' };
+    if (isRevokedSigner(database, signer)) {
+      return { kind: 'issuer_unavailable', detail: 'the issuing CA was revoked, or its root retired, just now' };
     }
     const { tokenHash } = right.value;
     if (tokenHash === undefined || useToken(database, tokenHash)) return undefined;

@@ -92,6 +92,13 @@ export function setSignerRevoked(database: DatabaseSync, signer: number, atMs: n
   database.prepare("UPDATE signers SET state = 'revoked', revoked_at = ? WHERE signer = ?").run(atMs, signer);
 }
 
+/** True where what that CA signs is worth nothing. Reads no more than that: lists can be large. */
+export function isRevokedSigner(database: DatabaseSync, signer: number): boolean {
+  const sql =
+    "SELECT 1 FROM signers JOIN roots USING (root) WHERE signer = ? AND signers.state <> 'revoked' AND roots.state <> 'retired'";
+  return database.prepare(sql).get(signer) === undefined;
+}
+
 /** Takes the next number for a list of that CA. Numbers are never given twice, even where the list is never made. */
 export function nextCrlNumber(database: DatabaseSync, signer: number): number {
   const sql = 'UPDATE signers SET crl_number = crl_number + 1 WHERE signer = ? RETURNING crl_number';

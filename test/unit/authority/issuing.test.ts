@@ -10,6 +10,7 @@ import { verifyPeer } from '../../../src/core/identity/verify.ts';
 import { createCsr } from '../../../src/core/issuance/create-csr.ts';
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
 import { createJoinToken } from '../../../src/io/authority/join-token.ts';
+import { countPending } from '../../../src/io/authority/record-rows.ts';
 import {
   AGENT,
   createAuthorityWorld,
@@ -350,6 +351,17 @@ describe('every call', () => {
     assert.equal(found.find(({ sallyport }) => sallyport['renews'] !== undefined)?.sallyport['renews'], svid.serial);
     const kubernetes = found.find(({ sallyport }) => sallyport['method'] === 'kubernetes')?.sallyport;
     assert.deepEqual([kubernetes?.['service_account'], kubernetes?.['pod_uid']], ['kube-system/default', 'u-1']);
+  });
+
+  test('that is refused has its record on the disk when the answer comes: another process finds it', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const authority = await world.run();
+    const pending = (): number => valueOf(world.store.read(countPending));
+    const before = pending();
+    await ask(authority, pod('x', 'y'));
+    assert.equal(pending(), before + 1);
+    await ask(authority, pod('agents', 'researcher'));
+    assert.equal(pending(), before + 2);
   });
 
   test('is counted', async (context) => {
