@@ -1,6 +1,6 @@
 import { constants } from 'node:crypto';
 import type { Server } from 'node:https';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 
 import { encodePem } from '../../core/identity/pem.ts';
 import type { ServiceDeps } from './http-settings.ts';
@@ -39,9 +39,8 @@ export function followOwnCertificate(
     if (next === used) return;
     used = next;
     try {
-      const context = ownContext(deps);
-      createSecureContext(context);
-      server.setSecureContext(context);
+      // Throws before anything is replaced.
+      server.setSecureContext(ownContext(deps));
     } catch (error) {
       log.error(
         { error: String(error) },

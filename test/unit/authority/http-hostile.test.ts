@@ -91,7 +91,7 @@ test('a chunked body that has no end is refused after 64 KiB', async (context) =
   context.after(() => clearInterval(timer));
   await peer.ended;
   assert.deepEqual(served.authority.calls, []);
-  assert.equal(served.lastReason(), 'request_malformed');
+  assert.equal(served.lines[0]?.['detail'], 'body is larger than 65536 bytes');
 });
 
 test('a body that is cut off issues nothing', async (context) => {
