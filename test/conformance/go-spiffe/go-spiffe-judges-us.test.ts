@@ -29,6 +29,7 @@ after(() => ('remove' in judge ? judge.remove() : undefined));
 const GO_ID = 'spiffe://example.org/go';
 const SIDECAR_ID = 'spiffe://example.org/sidecar';
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+const derOf = (pem: string): Uint8Array => must(pemBlocks(pem))[0]?.der ?? new Uint8Array(0);
 
 /** A Workload API of ours on a socket. */
 async function serve(context: TestContext, ...ids: readonly string[]) {
@@ -122,7 +123,6 @@ test(
     const deps = { clock: systemClock, random: systemRandom };
     const development = must(await createDevelopmentAuthority('example.org', 86_400_000, deps));
     const leaf = must(await issueLeaf(development, { id: GO_ID, ttlMs: 3_600_000 }, deps));
-    const derOf = (pem: string): Uint8Array => must(pemBlocks(pem))[0]?.der ?? new Uint8Array(0);
     const cases: { chain: readonly Uint8Array[]; key: Uint8Array; bundle: readonly Uint8Array[]; kind: string }[] = [
       {
         chain: [derOf(leaf.certificatePem)],

@@ -9,7 +9,7 @@ import { createWorkloadApiServer } from '../../../src/io/workload-api/server.ts'
 import { createDrivenClock } from '../../support/driven-clock.ts';
 import { framed } from '../../support/fake-workload-api/fake.ts';
 import { decodeBundles, decodeSvids, type SvidsFields } from '../../support/fake-workload-api/messages.ts';
-import { createAuthority, type Authority } from '../../support/pki.ts';
+import { createAuthority } from '../../support/pki.ts';
 import { answer, ask } from '../../support/system-clients.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
@@ -29,7 +29,7 @@ const root = createAuthority();
 function issuerOf(wallMs: () => number) {
   const listeners = new Set<() => void>();
   const state = {
-    signer: root as Authority,
+    signer: root,
     identities: [{ spiffeId: ID, hint: '' }],
     bundles: new Map([['example.org' as TrustDomain, root.bundle]]),
     crls: [] as Uint8Array[],
@@ -134,6 +134,11 @@ async function refused(session: ClientHttp2Session, different: Record<string, st
   stream.end(body);
   const { headers } = await answer(stream);
   return [headers[':status'], headers['grpc-status'], decodeURIComponent(String(headers['grpc-message'] ?? ''))];
+}
+
+/** Entries of a list of half a megabyte. */
+function many(from: number) {
+  return Array.from({ length: 6_000 }, (_, index) => ({ serial: BigInt(from + index + 2 ** 40) }));
 }
 
 describe('FetchX509SVID: the whole state, for each caller', () => {
@@ -289,7 +294,7 @@ describe('FetchX509SVID: the whole state, for each caller', () => {
   test('one identity that cannot be had does not keep the other from its caller', async (context) => {
     const { session, state, issuer, problems } = await world(context);
     state.identities = [...state.identities, { spiffeId: SECOND, hint: '' }];
-    const { svid } = issuer;
+    const svid = issuer.svid.bind(issuer);
     issuer.svid = (id) => (id === ID ? Promise.resolve(err({ kind: 'refused', detail: 'no' })) : svid(id));
     const { svids } = await call(session()).svids(1);
     assert.deepEqual(
@@ -323,9 +328,7 @@ describe('FetchX509SVID: the whole state, for each caller', () => {
 
   test('a caller that does not read gets the newest state when it does, not all of them', async (context) => {
     const { session, state, changed, server } = await world(context);
-    // Lists of half a megabyte: the window of the connection is full at once.
-    const many = (from: number) =>
-      Array.from({ length: 6_000 }, (_, index) => ({ serial: BigInt(from + index + 2 ** 40) }));
+    // The window of the connection is full at once.
     const one = call(session());
     await one.svids(1);
     one.stream.pause();
