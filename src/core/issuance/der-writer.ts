@@ -13,11 +13,11 @@ const TAG = {
 
 /** One element: `tag`, the shortest definite length (X.690 10.1), then the parts. */
 function element(tag: number, parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const content = concat(parts);
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  if (size < 0x80) return concat([Uint8Array.of(tag, size), ...parts]);
   const octets: number[] = [];
-  for (let rest = content.length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
-  const length = content.length < 0x80 ? [content.length] : [0x80 | octets.length, ...octets];
-  return concat([Uint8Array.of(tag, ...length), content]);
+  for (let rest = size; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
+  return concat([Uint8Array.of(tag, 0x80 | octets.length, ...octets), ...parts]);
 }
 
 /** SEQUENCE of elements that are written already. */
