@@ -307,7 +307,10 @@ describe('a wrong answer is refused by name', () => {
   });
 
   test('property: what is believed has names that are segments of a SPIFFE ID', () => {
-    const part = fc.string({ unit: fc.constantFrom('a', 'b', '0', '-', '.', '_', ':', '/', '%', 'A', '\n'), maxLength: 12 });
+    const part = fc.string({
+      unit: fc.constantFrom('a', 'b', '0', '-', '.', '_', ':', '/', '%', 'A', '\n'),
+      maxLength: 12,
+    });
     fc.assert(
       fc.property(part, part, (namespace, account) => {
         const review = {
