@@ -10,6 +10,7 @@ import { NULL_TELEMETRY } from '../io/telemetry/null-telemetry.ts';
 import type { createTelemetry } from '../io/telemetry/telemetry.ts';
 import { Sidecar, StartFault } from './assembled-sidecar.ts';
 import { createObserver, type SidecarObserver } from './observer.ts';
+import { stopSignal } from './stop-signal.ts';
 import { systemClock } from './system.ts';
 
 /** Exit codes of the process: as everywhere in the command line. */
@@ -130,23 +131,6 @@ class RunningSidecar {
 /** The metrics library is loaded only where metrics are served: it costs 3 MiB and 5 % of the start. */
 async function loadMetrics(): Promise<typeof createTelemetry> {
   return (await import('../io/telemetry/telemetry.ts')).createTelemetry;
-}
-
-/** Signals of one stop may come twice (npm, systemd and a terminal each send their own); only one that comes later means "at once". */
-const REPEATED_SIGNAL_MS = 1_000;
-
-/** The first signal that asks the process to end. One that comes more than a second later ends it without a drain. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let firstAtMs: number | undefined;
-    const heard = (signal: NodeJS.Signals): void => {
-      const now = systemClock.monotonicMs();
-      firstAtMs ??= now;
-      if (now - firstAtMs > REPEATED_SIGNAL_MS) process.exit(OUTSIDE);
-      resolve(signal);
-    };
-    for (const one of ['SIGTERM', 'SIGINT'] as const) process.on(one, heard);
-  });
 }
 
 /** Which process wrote a record: the host and a part of its own, new with each start (OPA's label `id` is likewise). */

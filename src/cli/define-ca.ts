@@ -24,12 +24,16 @@ export type CaRevokeOptions = CaOptions & {
 };
 export type CaCrlOptions = CaOptions & { readonly trustDomain: string; readonly ttl: number };
 
+export type CaServeOptions = { readonly config?: string };
+export type CaTokenOptions = CaOptions & { readonly id: string; readonly ttl: number };
+
 /** `sallyport ca …`. */
 export function defineCa(program: Command, definer: Definer): void {
   const example = 'sallyport ca init --trust-domain example.org\nsallyport ca issue --id spiffe://example.org/agent';
   const ca = command(program, 'ca', 'A certificate authority for development: its keys lie in a folder.', example);
   defineMaking(ca, definer);
   defineRevoking(ca, definer);
+  defineServing(ca, definer);
 }
 
 function defineMaking(ca: Command, { act, terminal }: Definer): void {
@@ -77,6 +81,25 @@ function defineRevoking(ca: Command, { act, terminal }: Definer): void {
     .addOption(ttl('until the next list is due', '30d'))
     .option('--json', 'print as JSON')
     .action(act(async (options: CaCrlOptions) => (await handlers()).crl(options, terminal)));
+}
+
+function defineServing(ca: Command, { act, terminal }: Definer): void {
+  command(
+    ca,
+    'serve',
+    'Serve the authority: sidecars enrol and renew by themselves.',
+    'sallyport ca serve --config authority.yaml',
+  )
+    .option('-c, --config <file>', 'configuration, YAML or JSON (default: the authority in certs/, on 127.0.0.1:8444)')
+    .action(act(async (options: CaServeOptions) => (await import('./commands/ca-serve.ts')).serve(options, terminal)));
+
+  const token = 'sallyport ca token --id spiffe://example.org/agents/planner > planner.token';
+  command(ca, 'token', 'Make a one-time token by which an agent enrols.', token)
+    .requiredOption('--id <spiffe-id>', 'SPIFFE ID that the token is good for')
+    .addOption(dir())
+    .addOption(ttl('how long it may be used', '1h'))
+    .option('--json', 'print as JSON')
+    .action(act(async (options: CaTokenOptions) => (await import('./commands/ca-token.ts')).token(options, terminal)));
 }
 
 function handlers() {

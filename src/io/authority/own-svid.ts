@@ -15,6 +15,7 @@ const RETRY_MS = 5_000;
 export class OwnIdentity {
   readonly #issuer: Issuer;
   #failedMs = Number.NEGATIVE_INFINITY;
+  #madeMs = 0;
   current: OwnSvid | undefined;
 
   constructor(issuer: Issuer) {
@@ -26,7 +27,8 @@ export class OwnIdentity {
     if (Math.abs(atMs - this.#failedMs) < RETRY_MS) return false;
     if (this.current === undefined || !isGood(this.current.svid.serial)) return true;
     const { notBeforeMs, notAfterMs } = this.current.svid;
-    return atMs < notBeforeMs || atMs >= (notBeforeMs + notAfterMs) / 2;
+    // From when it was made, not from notBefore: that lies back for the sake of other clocks, and a short life would be half over at once.
+    return atMs < notBeforeMs || atMs >= (this.#madeMs + notAfterMs) / 2;
   }
 
   /** Makes a new key and a certificate for it. Gives what went wrong; then the last one stays. */
@@ -36,6 +38,7 @@ export class OwnIdentity {
     this.#failedMs = svid.ok ? Number.NEGATIVE_INFINITY : atMs;
     if (!svid.ok) return `the authority's own certificate: ${svid.error.detail}`;
     this.current = { svid: svid.value, privateKey };
+    this.#madeMs = atMs;
     return undefined;
   }
 }

@@ -1,9 +1,11 @@
 import { dirname, resolve } from 'node:path';
 
+import { loadAuthorityConfig } from '../../core/config/authority-config.ts';
 import { loadConfig } from '../../core/config/config.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { readBounded } from './read-file.ts';
 
+import type { AuthorityConfig } from '../../core/config/authority-config.ts';
 import type { Config } from '../../core/config/config.ts';
 import type { Environment } from '../../core/config/expansion.ts';
 import type { ConfigMistake } from '../../core/config/mistake.ts';
@@ -23,6 +25,28 @@ export async function readConfigFile(path: string, env: Environment): Promise<Re
   const config = loadConfig(new TextDecoder().decode(file.value.bytes), env);
   if (!config.ok) return err({ kind: 'mistakes', mistakes: config.error });
   return ok(withAbsolutePaths(config.value, dirname(resolve(path))));
+}
+
+/** Reads the configuration file of an authority; without a path everything has its default, and paths count from where the process stands. */
+export async function readAuthorityConfigFile(
+  path: string | undefined,
+  env: Environment,
+): Promise<Result<AuthorityConfig, ConfigFileFault>> {
+  const file = path === undefined ? undefined : await readBounded(path, MAX_BYTES);
+  if (file?.ok === false) return err({ kind: 'unreadable', detail: file.error });
+  const text = file === undefined ? '' : new TextDecoder().decode(file.value.bytes);
+  const config = loadAuthorityConfig(text, env);
+  if (!config.ok) return err({ kind: 'mistakes', mistakes: config.error });
+  const folder = path === undefined ? '.' : dirname(resolve(path));
+  const absolute = (relative: string): string => resolve(folder, relative);
+  const { kubernetes, workloadApi } = config.value;
+  return ok(
+    Object.freeze({
+      ...absoluteAt(config.value, ['dir', 'privateKey', 'passphrase'], absolute),
+      ...(kubernetes && { kubernetes: absoluteAt(kubernetes, ['trustBundle', 'token'], absolute) }),
+      ...(workloadApi && { workloadApi: absoluteAt(workloadApi, ['socket'], absolute) }),
+    }),
+  );
 }
 
 /** The configuration with every path of a file or folder counted from `folder`. Sockets are absolute already. */
