@@ -5,7 +5,7 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls';
 
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -36,6 +36,8 @@ export class TlsDestination implements AsyncDisposable {
   accepted = 0;
   port = 0;
   handler: DestinationHandler;
+  /** Before their handshake too. */
+  readonly #raw = new Set<Socket>();
   readonly #server: Http2SecureServer;
   readonly #webSockets = new WebSocketServer({ noServer: true });
 
@@ -50,7 +52,11 @@ export class TlsDestination implements AsyncDisposable {
       ...(options.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true, ca: options.ca }),
       ...options.tls,
     });
-    this.#server.on('connection', () => (this.accepted += 1));
+    this.#server.on('connection', (socket: Socket) => {
+      this.accepted += 1;
+      this.#raw.add(socket);
+      socket.once('close', () => this.#raw.delete(socket));
+    });
     this.#server.on('secureConnection', (socket: TLSSocket) => {
       this.sockets.add(socket);
       this.names.push(typeof socket.servername === 'string' ? socket.servername : undefined);
@@ -88,7 +94,7 @@ export class TlsDestination implements AsyncDisposable {
   async close(): Promise<void> {
     this.#webSockets.close();
     this.#server.close();
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of [...this.sockets, ...this.#raw]) socket.destroy();
     await once(this.#server, 'close');
   }
 

@@ -14,7 +14,8 @@ export type CallResult = 'success' | 'failure' | 'neutral';
 
 /**
  * Circuit breaker of one destination. Closed: calls go out, and so many failures in a row open it. Open: none goes out. After its time it lets one
- * through as a trial, whose success closes it and whose failure opens it again, longer. Pure: time is an argument, monotonic milliseconds.
+ * through as a trial, whose success closes it and whose failure opens it again, longer; a trial that shows neither in that time (a stream may be silent for
+ * hours) is joined by another. Pure: time is an argument, monotonic milliseconds.
  */
 export class Circuit {
   readonly #settings: CircuitSettings;
@@ -38,9 +39,10 @@ export class Circuit {
   /** Lets a call out, or says how many milliseconds there is nothing to be had: 0 where a trial is under way. */
   admit(nowMs: number): Admission | { readonly kind: 'open'; readonly retryAfterMs: number } {
     if (this.#state === 'closed') return { kind: 'ordinary', opening: this.#opening };
-    if (this.#state === 'trying') return { kind: 'open', retryAfterMs: 0 };
-    if (nowMs < this.#untilMs) return { kind: 'open', retryAfterMs: this.#untilMs - nowMs };
+    if (nowMs < this.#untilMs)
+      return { kind: 'open', retryAfterMs: this.#state === 'trying' ? 0 : this.#untilMs - nowMs };
     this.#state = 'trying';
+    this.#untilMs = nowMs + this.#settings.openMs;
     return { kind: 'trial', opening: this.#opening };
   }
 
@@ -60,8 +62,10 @@ export class Circuit {
   #tried(result: CallResult, nowMs: number): void {
     if (this.#state !== 'trying') return;
     if (result === 'failure') this.#open(nowMs);
-    else if (result === 'neutral') this.#state = 'open';
-    else {
+    else if (result === 'neutral') {
+      this.#state = 'open';
+      this.#untilMs = nowMs;
+    } else {
       this.#state = 'closed';
       this.#failures = 0;
       this.#closedSinceMs = nowMs;

@@ -103,9 +103,9 @@ export class DestinationUpstream implements Sessions {
     this.#chosen = version;
   }
 
-  /** The destination does not speak what it chose before: it is to be asked again. */
-  forgetVersion(): void {
-    this.#chosen = undefined;
+  /** The destination does not speak any more what it chose before: it is to be asked again. */
+  forgetVersion(version: 'http1' | 'http2'): void {
+    if (this.#chosen === version) this.#chosen = undefined;
   }
 
   openHttp1(opener: Http1Opener): void {

@@ -46,7 +46,7 @@ export class Http1Lease {
   }
 }
 
-type Held = Dialled & { readonly client: Client };
+type Held = Dialled & { readonly client: Client; used: boolean };
 
 /**
  * HTTP/1.1 connections to one destination, one request at a time on each. Each is an undici `Client` over a connection that was made and proven before;
@@ -130,6 +130,7 @@ export class Http1Pool {
   }
 
   #lease(held: Held): Http1Lease {
+    held.used = true;
     return new Http1Lease(held, (usable) => {
       if (!usable) this.#drop(held);
       // undici closes the connection, where the answer asks for it, right after it has told of the answer's end.
@@ -144,11 +145,21 @@ export class Http1Pool {
       return;
     }
     const [opener] = this.#waiting;
-    if (opener === undefined) this.#idle.push(held);
+    if (opener === undefined) this.#rest(held);
     else {
       this.#waiting.delete(opener);
       opener.onConnection(this.#lease(held));
     }
+  }
+
+  /** undici closes what is idle too long, once it has had a request; what came too late for one is ours to close. */
+  #rest(held: Held): void {
+    this.#idle.push(held);
+    if (held.used) return;
+    const timer = setTimeout(() => {
+      if (!held.used) this.#drop(held);
+    }, IDLE_MS);
+    held.socket.once('close', () => clearTimeout(timer));
   }
 
   #dialIfWorthwhile(): void {
@@ -189,7 +200,7 @@ export class Http1Pool {
         });
       },
     });
-    const held = { ...dialled, client };
+    const held = { ...dialled, client, used: false };
     this.#all.add(held);
     dialled.socket.once('close', () => this.#drop(held));
     return held;

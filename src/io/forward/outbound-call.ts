@@ -23,7 +23,7 @@ const GATEWAY_FAILURES: ReadonlySet<number> = new Set([502, 503, 504]);
 /** gRPC status UNAVAILABLE. */
 const UNAVAILABLE = '14';
 
-/** A request may be moved this often from a connection that had closed to another, without counting as sent again. */
+/** A request may be moved this often from a connection that could not take it to another, without counting as sent again. */
 const MAX_MOVES = 3;
 
 /** Failures that are ours, or the caller's: they say nothing about the destination. */
@@ -53,6 +53,8 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
   #admission: Admission | undefined;
   #server: ProvenServer | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The HTTP version that the attempt relies on because the destination chose it before. */
+  #chosen: 'http1' | 'http2' | undefined;
   #attempts = 0;
   #moves = 0;
   #entered = false;
@@ -98,6 +100,7 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
     const { style } = this.#assignment.request;
     const { protocol } = this.#upstream.destination;
     const version = protocol === 'auto' && style === 'grpc' ? 'http2' : this.#upstream.version;
+    this.#chosen = protocol === 'auto' && style !== 'grpc' ? version : undefined;
     if (version === undefined) this.#upstream.ask(this);
     else if (version === 'http1') this.#upstream.openHttp1(this);
     else this.#sendHttp2();
@@ -170,20 +173,27 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
   fail(reason: Fault, progress: Progress): void {
     this.#release();
     if (this.#cancelled) return;
-    if (progress === 'unsent' && this.#moves < MAX_MOVES) {
+    if (this.#moves < MAX_MOVES && this.#mayMove(reason, progress)) {
       this.#moves += 1;
       this.#send();
       return;
     }
     this.#stopWaiting();
     this.#report(NOT_ITS_FAULT.has(reason.code) ? 'neutral' : 'failure');
-    if (reason.code === 'destination_protocol_refused') this.#upstream.forgetVersion();
     const { method, style } = this.#assignment.request;
     const failed = { progress, code: reason.code, method, style, body: this.#assignment.downstream.body.kind };
     // What was refused over HTTP/2 was put to `repeatsIn` before.
     const pauseMs = progress !== 'refused' && mayRepeat(failed) ? this.#pauseBeforeNext() : undefined;
     if (pauseMs === undefined) this.#answer.fail(reason);
     else this.#timer = setTimeout(() => this.#attemptAgain(reason), pauseMs);
+  }
+
+  /** The connection was gone, or the destination speaks another version than before: not a failure, and nothing was sent. */
+  #mayMove(reason: Fault, progress: Progress): boolean {
+    if (progress === 'unsent') return true;
+    if (reason.code !== 'destination_protocol_refused' || this.#chosen === undefined) return false;
+    this.#upstream.forgetVersion(this.#chosen);
+    return true;
   }
 
   /**

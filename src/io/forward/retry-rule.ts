@@ -16,7 +16,6 @@ export type FailedAttempt = {
 const PASSING: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'destination_unreachable',
   'destination_tls_failed',
-  'destination_protocol_refused',
   'upstream_aborted',
   'upstream_timeout',
 ]);

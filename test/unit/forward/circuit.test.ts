@@ -56,6 +56,19 @@ test('a trial that was given up makes room for the next one at once', () => {
   assert.equal(letOut(circuit, 30_000).kind, 'trial');
 });
 
+test('a trial that shows nothing in the shortest time is joined by another; either may close the circuit', () => {
+  const circuit = new Circuit(SETTINGS);
+  fail(circuit, 5, 0);
+  const silent = letOut(circuit, 30_000);
+  assert.deepEqual(circuit.admit(59_999), { kind: 'open', retryAfterMs: 0 });
+  const second = letOut(circuit, 60_000);
+  assert.equal(second.kind, 'trial');
+  circuit.report(second, 'success', 60_001);
+  assert.equal(circuit.state, 'closed');
+  circuit.report(silent, 'failure', 60_002);
+  assert.equal(circuit.state, 'closed');
+});
+
 test('each trial that fails opens it for longer, up to the longest time', () => {
   const circuit = new Circuit(SETTINGS);
   fail(circuit, 5, 0);
@@ -130,8 +143,9 @@ test('property: never more than one trial at a time, nothing goes out before its
         if (each.kind === 'wait') nowMs += each.ms;
         else if (each.kind === 'admit') {
           const admission = circuit.admit(nowMs);
-          const mayGo = before === 'closed' || (before === 'open' && nowMs >= openUntilMs);
+          const mayGo = before === 'closed' || nowMs >= openUntilMs;
           assert.equal(admission.kind !== 'open', mayGo, 'nothing goes out before its time, nor beside a trial');
+          if (admission.kind === 'trial') openUntilMs = nowMs + 50;
           if (admission.kind !== 'open') out.push(admission);
         } else if (out.length > 0) {
           const [admission] = out.splice(each.which % out.length, 1) as [Admission];
@@ -139,10 +153,16 @@ test('property: never more than one trial at a time, nothing goes out before its
           circuit.report(admission, each.result, nowMs);
           if (counts && admission.kind === 'ordinary' && each.result !== 'neutral')
             inARow = each.result === 'failure' ? inARow + 1 : 0;
-          const opens = counts && each.result === 'failure' && (admission.kind === 'trial' || inARow === failures);
-          const closes = counts && each.result === 'success' && admission.kind === 'trial';
-          const tried = counts && each.result === 'neutral' && admission.kind === 'trial';
+          // A late trial beside another: the circuit is closed by then, or open again for it.
+          const opens =
+            counts &&
+            (admission.kind === 'ordinary' || before === 'trying') &&
+            each.result === 'failure' &&
+            (admission.kind === 'trial' || inARow === failures);
+          const closes = counts && before === 'trying' && each.result === 'success' && admission.kind === 'trial';
+          const tried = counts && before === 'trying' && each.result === 'neutral' && admission.kind === 'trial';
           assert.equal(circuit.state, opens || tried ? 'open' : closes ? 'closed' : before);
+          if (tried) openUntilMs = nowMs;
           if (!opens) continue;
           openings += 1;
           inARow = 0;

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 
 import type { Outcome } from '../../../src/core/model/outcome.ts';
 import type { Resolve } from '../../../src/io/forward/dialer.ts';
-import { FakeDownstream } from '../../support/fake-downstream.ts';
+import { driveTimers } from '../../support/driven-timers.ts';
+import { bodyOf, FakeDownstream } from '../../support/fake-downstream.ts';
 import { destinationAt, faultIn, OutboundWorld } from '../../support/outbound-world.ts';
 import { ScriptedTls } from '../../support/scripted-tls.ts';
 import { TlsDestination } from '../../support/tls-destination.ts';
@@ -224,7 +225,48 @@ test('auto: a destination that speaks another version than before is asked again
   alpn.splice(0, 1, 'http/1.1');
   for (const socket of server.sockets) socket.destroy();
   await until('the connection to be gone', () => world.forwarder.figures().connections === 0);
-  assert.deepEqual(await spoken(world, server, 1), ['HTTP/2.0', 'HTTP/1.1']);
+  const all = await spoken(world, server, 8);
+  assert.deepEqual(
+    all,
+    ['HTTP/2.0', ...Array.from({ length: 8 }, () => 'HTTP/1.1')],
+    'all calls that waited, not the first alone',
+  );
+});
+
+test('a connection that came too late for its request does not stay open for ever', async (t) => {
+  await using world = new OutboundWorld({ resilience: ONCE });
+  await using server = await TlsDestination.start(world.server());
+  const pass = driveTimers(t);
+  const downstream = new FakeDownstream();
+  const outcome = world.call(destinationAt(server.port), downstream);
+  downstream.onClosed?.({ kind: 'fault', code: 'peer_aborted', detail: '' }, 'peer');
+  assert.equal((await outcome).kind, 'aborted');
+  while (world.forwarder.figures().connections === 0) await new Promise((resolve) => setImmediate(resolve));
+  pass(3_999);
+  assert.equal(world.forwarder.figures().connections, 1);
+  pass(1);
+  while (world.forwarder.figures().connections > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(server.requests, []);
+});
+
+test('a server that closes each connection after its answer loses no call, whatever its method', async () => {
+  await using world = new OutboundWorld({ resilience: ONCE });
+  await using server = await TlsDestination.start(world.server());
+  server.handler = (request, response) => {
+    response.setHeader('connection', 'close');
+    request.resume();
+    request.on('end', () => response.end('ok'));
+  };
+  const to = destinationAt(server.port);
+  const caller = async (): Promise<void> => {
+    for (let i = 0; i < 15; i += 1) {
+      const downstream = new FakeDownstream({ body: bodyOf('x') });
+      const outcome = await world.call(to, downstream, { method: 'POST' });
+      assert.equal(outcome.kind, 'forwarded', JSON.stringify(outcome));
+    }
+  };
+  await Promise.all([caller(), caller(), caller()]);
+  assert.equal(server.requests.length, 45);
 });
 
 for (const protocol of ['http1', 'http2'] as const) {

@@ -31,13 +31,14 @@ for (const progress of ['refused', 'unsent'] as const)
     assert.equal(mayRepeat({ ...LOST, progress, method: 'POST', body: 'stream', style: 'grpc' }), true));
 
 const CONNECTING = { ...LOST, progress: 'unconnected', method: 'POST', body: 'stream' } as const;
-for (const code of ['destination_unreachable', 'destination_tls_failed', 'destination_protocol_refused'] as const)
+for (const code of ['destination_unreachable', 'destination_tls_failed'] as const)
   test(`${code}: nothing was sent, so anything may be repeated`, () =>
     assert.equal(mayRepeat({ ...CONNECTING, code }), true));
 
 for (const code of [
   'destination_unverified',
   'destination_identity_mismatch',
+  'destination_protocol_refused',
   'identity_unavailable',
   'overloaded',
   'draining',
