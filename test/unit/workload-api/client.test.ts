@@ -388,6 +388,18 @@ describe('SPIFFE_Workload_API 6.1: when a stream is opened again', () => {
     }
   });
 
+  test('after the first pause again where a good message came in between', async (context) => {
+    const fake = await startFakeWorkloadApi(context, status(14), answered(good), answered(newer));
+    const { updates, problems, clock } = follow(context, fake.socket);
+    await until('the pause', () => problems.length === 1 && clock.timers === 1);
+    clock.advance(500);
+    await until('the update', () => updates.length === 1);
+    fake.stream().session?.destroy();
+    await until('the pause', () => clock.timers === 1);
+    clock.advance(500);
+    await until('the next update', () => updates.length === 2);
+  });
+
   for (const [code, name] of [
     [3, 'InvalidArgument'],
     [12, 'Unimplemented'],

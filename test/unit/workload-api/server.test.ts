@@ -472,11 +472,13 @@ describe('bounds', () => {
 
   test('a connection without a stream is closed after a minute, one with a stream stays', async (context) => {
     const { session, server, clock } = await world(context);
-    await call(session()).svids(1);
+    const busy = session();
+    await call(busy).svids(1);
     const silent = session();
     await until('two callers', () => server.figures().callers === 2);
     clock.advance(60_000);
     await until('the end', () => server.figures().callers === 1 && silent.destroyed);
+    await call(busy).svids(1);
   });
 
   test('what is no HTTP/2 harms nobody', async (context) => {
