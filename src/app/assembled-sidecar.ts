@@ -12,6 +12,7 @@ import type { IdentitySnapshot } from '../io/sources/identity-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
 import type { StatusReporter } from '../io/control/status-reporter.ts';
 import { followPolicy, type ActivePolicy, type PolicyFollower } from './active-policy.ts';
+import { readCallerToken } from './caller-token.ts';
 import { receiversOf, statusReporterOf } from './control-plane.ts';
 import { InboundPort } from './inbound.ts';
 import { destinationProblems, OutboundPort, type OutboundSharedDeps } from './outbound.ts';
@@ -127,9 +128,15 @@ export class Sidecar {
   async open(): Promise<BoundPorts | undefined> {
     const identity = this.#identity.current ?? (await this.#firstIdentity.promise);
     if (identity === undefined || this.#draining) return undefined;
+    const tokens = await Promise.all(this.#config.outbound.map(({ token }) => readCallerToken(token)));
+    const unread = tokens.flatMap((token) => (token.ok ? [] : [token.error]));
+    if (unread.length > 0) return this.#giveUp(unread, 'input');
+    const callerTokens = tokens.map((token) => (token.ok ? token.value : undefined));
     const shared = this.#shared();
     this.#inbound = this.#config.inbound.map((inbound) => new InboundPort(inbound, identity, shared));
-    this.#outbound = this.#config.outbound.map((outbound) => new OutboundPort(outbound, shared));
+    this.#outbound = this.#config.outbound.map(
+      (outbound, index) => new OutboundPort(outbound, callerTokens[index], shared),
+    );
     const bound = await Promise.allSettled(this.#ports.map((port) => port.start()));
     const failed = bound.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
     if (failed.length > 0) return this.#giveUp(failed, 'outside');

@@ -11,7 +11,7 @@ import type { JudgeServer } from '../io/forward/server-verdict.ts';
 import type { HttpExchange, TcpExchange } from '../io/listen/downstream.ts';
 import { createPlainListener } from '../io/listen/plain-listener.ts';
 import type { Listener } from '../io/listen/port-listener.ts';
-import type { PortSettings } from '../io/listen/settings.ts';
+import type { PlainListenSettings } from '../io/listen/settings.ts';
 import type { IdentitySnapshot } from '../io/sources/identity-source.ts';
 import type { SharedDeps } from './inbound.ts';
 
@@ -28,12 +28,13 @@ export class OutboundPort {
   readonly name: string;
   readonly gate: Gate<HttpExchange, TcpExchange>;
   readonly #forwarder: OutboundForwarder;
-  readonly #listener: Listener<PortSettings>;
+  readonly #listener: Listener<PlainListenSettings>;
   readonly #problem: (error: unknown) => void;
 
-  constructor(outbound: Outbound, shared: OutboundSharedDeps) {
+  /** `callerToken`: what every call must show; undefined where whoever reaches the listener may call. */
+  constructor(outbound: Outbound, callerToken: string | undefined, shared: OutboundSharedDeps) {
     const { listen, limits, paths, contextExtensions } = outbound;
-    this.name = listen.host.includes(':') ? `[${listen.host}]:${listen.port}` : `${listen.host}:${listen.port}`;
+    this.name = nameOf(listen);
     const { clock, random, problem, judgeServer: judge } = shared;
     this.#problem = problem;
     this.#forwarder = createOutboundForwarder(
@@ -48,11 +49,14 @@ export class OutboundPort {
         listener: this.name,
         contextExtensions,
         destinations: findIn(outbound),
+        callerToken,
       },
       { ...shared, forward: this.#forwarder.forward, forwardRaw: this.#forwarder.forwardRaw },
     );
-    const settings: PortSettings = { host: listen.host, port: listen.port, name: this.name, limits };
-    this.#listener = createPlainListener(settings, { handler: this.gate, clock, random, problem });
+    this.#listener = createPlainListener(
+      { ...addressOf(listen), name: this.name, limits },
+      { handler: this.gate, clock, random, problem },
+    );
   }
 
   /** Binds. Resolves with the address in use. */
@@ -84,6 +88,19 @@ export class OutboundPort {
   get connections(): number {
     return this.#listener.connectionCount;
   }
+}
+
+/** Only this user may call on a socket. */
+const SOCKET_MODE = 0o600;
+
+function nameOf(listen: Outbound['listen']): string {
+  if (listen.kind === 'unix') return `unix://${listen.path}`;
+  return listen.host.includes(':') ? `[${listen.host}]:${listen.port}` : `${listen.host}:${listen.port}`;
+}
+
+function addressOf(listen: Outbound['listen']): Pick<PlainListenSettings, 'host' | 'port' | 'unixSocket'> {
+  if (listen.kind === 'tcp') return { host: listen.host, port: listen.port };
+  return { host: '', port: 0, unixSocket: { path: listen.path, mode: SOCKET_MODE } };
 }
 
 /** Names were checked at the start; what is wrong here is a bug. */

@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ConnectionOptions } from 'node:tls';
@@ -106,6 +107,8 @@ export async function startSystem(context: TestContext, options: SystemOptions):
     'policy.tar.gz': await policyBundle(options.policy),
     ...options.files,
   });
+  // Secrets are for their owner: a file with a token is refused where everybody can read it.
+  for (const name of Object.keys(options.files ?? {})) await chmod(join(folder, name), 0o600);
   await replaceFile(join(folder, 'own.key'), own.keyPem);
   const sidecar = await startSidecar(context, folder, systemConfig(options), options.stdout);
   const replace: System['replace'] = (name, content) => replaceFile(join(folder, name), content);

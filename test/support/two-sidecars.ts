@@ -18,6 +18,8 @@ export type PairOptions = {
   readonly destination?: Readonly<Record<string, unknown>>;
   readonly outbound?: Readonly<Record<string, unknown>>;
   readonly mode?: 'enforce' | 'shadow';
+  /** Files of the planner's folder that its outbound listener names. */
+  readonly files?: Readonly<Record<string, string>>;
 };
 
 /** A planner's sidecar, whose outbound listener leads to a researcher's sidecar, behind which is the researcher agent. */
@@ -40,6 +42,7 @@ export async function startPair(context: TestContext, options: PairOptions): Pro
     // The planner agent is the test itself, which only calls.
     upstream: options.upstream,
     ownId: PLANNER_ID,
+    ...(options.files !== undefined && { files: options.files }),
     config: { outbound: [{ listen: '127.0.0.1:0', destinations, ...options.outbound }] },
   });
   return { planner, researcher, port: planner.sidecar.outboundPort() };

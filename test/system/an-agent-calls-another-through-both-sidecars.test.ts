@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 import type { DecisionRecord } from '../../src/core/model/record.ts';
@@ -139,4 +143,40 @@ test('a host behind which somebody else stands gets no byte', async (context) =>
     [502, 'upstream-failed', 'destination_identity_mismatch'],
   );
   assert.equal(sides.agent.received.length, 0);
+});
+
+test('a listener with a token: a call without it is refused, and the token stays here', async (context) => {
+  const token = randomBytes(16).toString('hex');
+  const sides = await pair(context, { outbound: { token: 'token' }, files: { token } });
+  const basic = (secret: string) => ({
+    'proxy-authorization': `Basic ${Buffer.from(`agent:${secret}`).toString('base64')}`,
+  });
+  assert.equal((await call(sides.port, '/find')).status, 407);
+  assert.equal((await call(sides.port, '/find', basic('0'.repeat(32)))).status, 407);
+  assert.equal((await call(sides.port, '/find', basic(token))).status, 200);
+  const records = await sides.planner.sidecar.recordsFrom(0, 3);
+  assert.deepEqual(
+    records.map(({ sallyport }) => sallyport.fault),
+    ['caller_refused', 'caller_refused', undefined],
+  );
+  assert.ok(!JSON.stringify(records).includes(token));
+  const { headers } = await sides.agent.next();
+  assert.ok(!headers.some((text) => text.toLowerCase().startsWith('proxy-')));
+});
+
+test('a unix socket: the agent calls on it as on a port', async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sp-'));
+  context.after(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'out.sock');
+  const sides = await pair(context, { outbound: { listen: `unix://${path}` } });
+  const status = await new Promise((resolve, reject) => {
+    const sent = request(
+      { socketPath: path, path: '/find', agent: false, headers: { host: RESEARCHER_HOST } },
+      (response) => resolve(response.resume().statusCode),
+    );
+    sent.on('error', reject).end();
+  });
+  assert.equal(status, 200);
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  await both(sides);
 });

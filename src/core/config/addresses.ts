@@ -38,6 +38,21 @@ export function parseUpstream(text: string): Upstream | undefined {
   return { protocol: SCHEMES[scheme as keyof typeof SCHEMES], address: { kind: 'tcp', ...target } };
 }
 
+/** Where the agent's own calls come in: an address, or a unix socket by its absolute path. */
+export type OutboundListen =
+  | ({ readonly kind: 'tcp' } & ListenAddress)
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** Reads `127.0.0.1:15001` or `unix:///run/agent/outbound.sock`. */
+export function parseOutboundListen(text: string): OutboundListen | undefined {
+  if (text.startsWith('unix://')) {
+    const unix = unixUpstream(text.slice('unix://'.length));
+    return unix?.address.kind === 'unix' ? unix.address : undefined;
+  }
+  const tcp = parseListen(text);
+  return tcp === undefined ? undefined : { kind: 'tcp', ...tcp };
+}
+
 /** Reads `HOST:PORT` of another side: a name or an address. */
 export function parseDestinationAddress(text: string): ListenAddress | undefined {
   return hostAndPort(text, 1);

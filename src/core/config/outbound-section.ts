@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
-import { parseDestinationAddress, parseListen } from './addresses.ts';
-import { count, duration, flag, list, mapOf, oneOf, section, text } from './fields.ts';
+import { parseDestinationAddress, parseOutboundListen } from './addresses.ts';
+import { count, duration, flag, list, mapOf, oneOf, path, section, text } from './fields.ts';
 import { spiffeId } from './identity-section.ts';
 import { limitsSection } from './limits-section.ts';
 
@@ -27,12 +27,17 @@ const destination = section({
 /** `outbound[]`. */
 export const outboundSection = section({
   listen: text(
-    'an IP address and a port, such as 127.0.0.1:15001',
-    parseListen,
-    /^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]+$/,
+    'an IP address and a port, such as 127.0.0.1:15001, or unix:///PATH',
+    parseOutboundListen,
+    /^(\[[0-9A-Fa-f:.]+\]:[0-9]+|[0-9.]+:[0-9]+|unix:\/\/\/.+)$/,
   ).describe(
-    "Address for the agent's own calls: plain HTTP/1.1, HTTP/2 or gRPC, on loopback. Also an HTTP proxy (`HTTP_PROXY`) for http:// URLs.",
+    "Address for the agent's own calls: plain HTTP/1.1, HTTP/2 or gRPC, on loopback; also an HTTP proxy (`HTTP_PROXY`) for http:// URLs. `unix:///PATH`: a socket that only this user may call.",
   ),
+  token: path('a file with a token')
+    .optional()
+    .describe(
+      'File with a token that every call must show (`HTTP_PROXY=http://agent:TOKEN@127.0.0.1:15001`); without it whoever reaches the listener calls in the name of this agent.',
+    ),
   unsafeBeyondLoopback: flag()
     .prefault(false)
     .describe('Allow an address that other machines can reach: whoever does calls in the name of this agent.'),

@@ -56,6 +56,7 @@ export function withAbsolutePaths(config: Config, folder: string): Config {
   return Object.freeze({
     ...config,
     identity: absoluteIdentity(identity, absolute),
+    outbound: Object.freeze(config.outbound.map((one) => absoluteAt(one, ['token'], absolute))),
     policy: absolutePolicy(config.policy, absolute),
     journal: Object.freeze(journal.map((target) => absoluteTarget(target, absolute))),
     ...(status === undefined ? {} : { status: absoluteAt(status, ACCESS_PATHS, absolute) }),

@@ -21,7 +21,7 @@ test('a listener with destinations: IDs are a list, addresses are taken apart, t
   };
   const [entry] = configOf(outbound({ destinations })).outbound;
   assert.deepEqual(entry, {
-    listen: { host: '127.0.0.1', port: 15_001 },
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 15_001 },
     unsafeBeyondLoopback: false,
     destinations: {
       'researcher.internal': { address: { host: '10.0.0.7', port: 8443 }, id: [ID], protocol: 'auto' },
@@ -63,6 +63,13 @@ test('whoever reaches the listener calls in our name: loopback, unless said othe
     assert.deepEqual(wrong({ listen, destinations: {} }), ['outbound[0].listen']);
     assert.deepEqual(wrong({ listen, destinations: {}, unsafeBeyondLoopback: true }), []);
   }
+});
+
+test('a unix socket is for this user alone', () => {
+  const [entry] = configOf(outbound({ listen: 'unix:///run/agent/out.sock', destinations: {} })).outbound;
+  assert.deepEqual(entry?.listen, { kind: 'unix', path: '/run/agent/out.sock' });
+  for (const listen of ['unix://run/a', 'unix:/run/a', 'unix:///', `unix:///${'x'.repeat(110)}`, 'http://127.0.0.1:1'])
+    assert.deepEqual(wrong({ listen, destinations: {} }), ['outbound[0].listen'], listen);
 });
 
 test('it shares no address with another listener', () => {
