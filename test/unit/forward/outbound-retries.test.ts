@@ -194,6 +194,24 @@ test('a destination in trouble gets a fifth more calls at most, or three', async
   assert.ok(requests > 30 && requests <= 42, `${requests} requests`);
 });
 
+test('a call that has ended gives its part of the budget back', async () => {
+  await using world = new OutboundWorld();
+  let requests = 0;
+  const everyOther = (socket: TLSSocket): void =>
+    void socket.on('data', () => {
+      requests += 1;
+      if (requests % 2 === 1) socket.destroy();
+      else socket.end(OK);
+    });
+  await using server = await new ScriptedTls(world.server(), 'http/1.1', everyOther).start();
+  for (let i = 0; i < 5; i += 1) {
+    const outcome = await world.call(destinationAt(server.port), new FakeDownstream());
+    assert.equal(outcome.kind, 'forwarded', JSON.stringify(outcome));
+    while (world.forwarder.figures().connections > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(requests, 10);
+});
+
 test('the deadline of a call goes on through its attempts', async () => {
   await using world = new OutboundWorld({
     limits: { upstreamTimeoutMs: 200, handshakeTimeoutMs: 60_000 },

@@ -81,6 +81,20 @@ for (const protocol of ['http1', 'http2', 'auto'] as const) {
   });
 }
 
+test('http2: calls made in the turn of a rotation go out on the old connection: no GOAWAY overtakes them', async () => {
+  await using world = new OutboundWorld();
+  await using server = await TlsDestination.start(world.server(), { ca: world.authority.bundlePem });
+  const destination = destinationAt(server.port, { protocol: 'http2' });
+  const before = world.rotate();
+  await world.call(destination, new FakeDownstream());
+  const downstreams = Array.from({ length: 20 }, () => new FakeDownstream());
+  const outcomes = downstreams.map((downstream) => world.call(destination, downstream));
+  world.rotate();
+  world.forwarder.reload();
+  for (const outcome of await Promise.all(outcomes)) assert.equal(outcome.kind, 'forwarded');
+  for (const downstream of downstreams) assert.equal(clientOf(downstream), before.serial);
+});
+
 test('a reload without a change keeps the connections', async () => {
   await using world = new OutboundWorld();
   await using server = await TlsDestination.start(world.server(), { ca: world.authority.bundlePem });
