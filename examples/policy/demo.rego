@@ -1,7 +1,8 @@
 # METADATA
 # title: The demo's policy
 # description: |
-#   Two agents of our own trust domain, each allowed what its segment needs: down to the MCP tool and the gRPC method.
+#   Two agents of our own trust domain, each allowed what its segment needs: down to the MCP tool and the gRPC method; and what an agent
+#   may call itself.
 #   Everything that no rule allows is denied.
 package sallyport.authz
 
@@ -20,7 +21,8 @@ reasons := grants if allowed
 
 reasons := {sprintf("no rule allows this to %s", [callers])} if not allowed
 
-segment := data.segments[input.sallyport.peer.spiffe_id]
+# Who calls one of our agents; the agents' own calls have rules of their own below.
+segment := data.segments[input.source_principal] if input.sallyport.direction == "inbound"
 
 default callers := "agents without a segment"
 
@@ -67,4 +69,12 @@ grants contains sprintf("may call %s", [concat("/", path)]) if {
 
 grants contains sprintf("may %s %s", [method, concat("/", path)]) if {
 	method in data.http[segment][concat("/", path)]
+}
+
+# --- what our agents call themselves
+
+grants contains sprintf("may call %s", [destination]) if {
+	input.sallyport.direction == "outbound"
+	destination := input.sallyport.destination.name
+	destination in data.calls[input.source_principal]
 }

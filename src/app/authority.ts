@@ -4,6 +4,7 @@ import type { SpiffeId, TrustDomain } from '../core/kernel/brand.ts';
 import type { TrustDocument } from '../core/model/svid.ts';
 import { createAuthorityService, type AuthorityService } from '../io/authority/http-service.ts';
 import type { IssuingAuthority } from '../io/authority/issuing-authority.ts';
+import { usualOwnId } from '../io/authority/own-svid.ts';
 import { createIssuingLimits, DEFAULT_ISSUING_RATES } from '../io/authority/rate-limit-issuing.ts';
 import { createIssuingAuthority } from '../io/authority/running-authority.ts';
 import { createTokenReviewer, inClusterReview, type TokenReviewer } from '../io/authority/token-review.ts';
@@ -133,7 +134,7 @@ function issuingAuthority(config: AuthorityConfig): IssuingAuthority {
 
 /** The identity of an authority, as configured or by its trust domain. */
 function ownId({ id, trustDomain }: AuthorityConfig): SpiffeId {
-  return id ?? (`spiffe://${trustDomain}/sallyport/authority` as SpiffeId);
+  return id ?? usualOwnId(trustDomain as TrustDomain);
 }
 
 function reviewerOf(kubernetes: NonNullable<AuthorityConfig['kubernetes']>): TokenReviewer {
@@ -151,7 +152,7 @@ function reviewerOf(kubernetes: NonNullable<AuthorityConfig['kubernetes']>): Tok
 }
 
 /** The bundle of the authority's own trust domain, for whoever federates with it. */
-function formatBundle({ bundles, refreshHintMs = 300_000 }: TrustDocument): string {
+function formatBundle({ bundles, refreshHintMs = 300_000, sequence = 0 }: TrustDocument): string {
   const roots = [...bundles.values()].flat();
-  return formatSpiffeBundle(roots, { sequence: 0, refreshHintSeconds: Math.round(refreshHintMs / 1_000) });
+  return formatSpiffeBundle(roots, { sequence, refreshHintSeconds: Math.round(refreshHintMs / 1_000) });
 }

@@ -11,6 +11,7 @@ export type Clone = {
   readonly mcpServer: string;
   readonly grpcServer: string;
   readonly httpServer: string;
+  readonly plannerServer: string;
   readonly proto: string;
   /** Folder of the demo's policy as Rego and data. */
   readonly policy: string;
@@ -31,6 +32,7 @@ export function locateClone(root: string = resolve(import.meta.dirname, '../..')
     mcpServer: located('@modelcontextprotocol/server-everything/dist/index.js') ?? '',
     grpcServer: join(root, 'examples/grpc-agent/server.ts'),
     httpServer: join(root, 'examples/http-agent/server.ts'),
+    plannerServer: join(root, 'examples/planner-agent/server.ts'),
     proto: join(root, 'examples/grpc-agent/weather.proto'),
     policy: join(root, 'examples/policy'),
   };

@@ -16,8 +16,8 @@ ${curl('reader', '/reports/salaries')}
 ${curl('stranger', '/reports/weekly')}
 
 The first is allowed, the second refused by policy, the third by identity. Who may do what stands in policy/data.json;
-add a right there and it holds for the next call. Every decision is in {mcp,http,grpc}.journal.ndjson, and the sidecars run
-with {mcp,http,grpc}.yaml. In the clone: npx sallyport log show ${folder}/http.journal.ndjson
+add a right there and it holds for the next call. Every decision is in {mcp,http,grpc,planner}.journal.ndjson, and the sidecars run
+with {mcp,http,grpc,planner}.yaml. In the clone: npx sallyport log show ${folder}/http.journal.ndjson
 
 Ctrl-C ends everything and removes the folder.`;
 }

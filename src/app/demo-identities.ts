@@ -54,7 +54,8 @@ export async function makeIdentities(folder: string, agents: readonly string[]):
 
 async function caller(authority: AuthorityFolder, folder: string, name: CallerName): Promise<CallerIdentity> {
   const id = CALLERS[name];
-  const { certificate, privateKey } = await issue(authority, id);
+  // One of them is an agent that is called as well.
+  const { certificate, privateKey } = await issue(authority, id, ['localhost']);
   const [cert, key, ca] = await Promise.all(
     [certificate, privateKey, join(folder, `${TRUST_DOMAIN}.pem`)].map((path) => readFile(path, 'utf8')),
   );

@@ -2,7 +2,7 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { AGENTS, startAgents, startSidecar, type GuardedAgents } from './demo-agents.ts';
+import { AGENTS, startAgents, startPlanner, startSidecar, type GuardedAgents } from './demo-agents.ts';
 import { hints } from './demo-hints.ts';
 import { makeIdentities } from './demo-identities.ts';
 import { interruption } from './demo-interruption.ts';
@@ -10,7 +10,7 @@ import { makePolicy } from './demo-policy.ts';
 import { Processes } from './demo-processes.ts';
 import { findRecord } from './demo-records.ts';
 import { rowOf } from './demo-row.ts';
-import { STEPS, withClients } from './demo-steps.ts';
+import { STEPS, withClients, type Step } from './demo-steps.ts';
 import { paintFor, renderTable, type Row } from './demo-table.ts';
 
 import type { Seen } from './demo-calls.ts';
@@ -82,27 +82,36 @@ async function setUp({ clone, folder, processes, signal }: Stage) {
   say('starting their sidecars');
   const start = (name: (typeof AGENTS)[number]) => startSidecar(clone, folder, name, upstreams[name], processes);
   const [mcp, http, grpc] = await settled([start('mcp'), start('http'), start('grpc')]);
-  return { callers, agents: { mcp, http, grpc } satisfies GuardedAgents };
+  const planner = await startPlanner(clone, folder, http.port, processes);
+  return { callers, agents: { mcp, http, grpc, planner } satisfies GuardedAgents };
 }
 
-/** Makes every call, then finds the record of each. */
+/** Makes every call, then finds the record of each decision. */
 async function callAll({ clone, signal }: Stage, agents: GuardedAgents, callers: Callers): Promise<readonly Row[]> {
-  const seen: Seen[] = [];
+  const seen = new Map<Step, Seen>();
   for (const caller of Object.values(callers)) {
     await withClients(caller, agents, clone.proto, async (clients) => {
-      for (const step of STEPS.filter(({ who }) => who === caller.name)) {
+      for (const step of STEPS.filter(({ who, run }) => who === caller.name && run !== undefined)) {
         signal.throwIfAborted();
-        seen.push(await step.run(clients));
+        if (step.run !== undefined) seen.set(step, await step.run(clients));
       }
     });
   }
   return Promise.all(
     STEPS.map(async (step, index) => {
-      const call = seen[index] ?? { status: 'not called', traceId: '' };
-      const wanted = { traceId: call.traceId, peer: callers[step.who].id };
-      return rowOf(step, call, await findRecord(agents[step.agent].journal, wanted, RECORD_MS));
+      const call = seen.get(callOf(index));
+      const { who, agent, direction = 'inbound' } = step;
+      const wanted = { traceId: call?.traceId ?? '', peer: callers[who].id, direction };
+      return rowOf(step, step.run && call, await findRecord(agents[agent].journal, wanted, RECORD_MS));
     }),
   );
+}
+
+/** The call that a decision belongs to: its own, or the last one before. */
+function callOf(index: number): Step {
+  const step = STEPS[index];
+  if (step === undefined) throw new TypeError('the first decision has a call of its own');
+  return step.run === undefined ? callOf(index - 1) : step;
 }
 
 /** Like `Promise.all`, but where one fails the others have ended as well: nothing writes into the folder while it is removed. */

@@ -3,21 +3,25 @@ import { readFile } from 'node:fs/promises';
 import type { DecisionRecord } from '../core/model/record.ts';
 
 /** Which record: that of the request with this trace or, where no request was read, that of a connection refused to this peer. */
-export type Wanted = { readonly traceId: string; readonly peer: string };
+export type Wanted = {
+  readonly traceId: string;
+  readonly peer: string;
+  readonly direction: DecisionRecord['sallyport']['direction'];
+};
 
 const POLL_MS = 20;
 
 /** The record of one call, from the journal of the sidecar that was called; undefined when it is not there within `withinMs`. */
 export async function findRecord(
   journal: string,
-  { traceId, peer }: Wanted,
+  { traceId, peer, direction }: Wanted,
   withinMs: number,
 ): Promise<DecisionRecord | undefined> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const records = await readRecords(journal);
     const found =
-      records.find(({ trace_id }) => trace_id === traceId) ??
+      records.find((record) => record.trace_id === traceId && record.sallyport.direction === direction) ??
       records.find((record) => record.trace_id === undefined && record.sallyport.peer === peer);
     if (found !== undefined || performance.now() > deadline) return found;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

@@ -3,12 +3,13 @@ import type { Seen } from './demo-calls.ts';
 import type { Step } from './demo-steps.ts';
 import type { Row } from './demo-table.ts';
 
-/** Puts together what was to happen, what the client saw and what the sidecar wrote down. */
+/** Puts together what was to happen, what the client saw (where it was a client's call) and what the sidecar wrote down. */
 export function rowOf(
   { who, agent, what, expected }: Omit<Step, 'run'>,
-  { status }: Seen,
+  seen: Seen | undefined,
   record: DecisionRecord | undefined,
 ): Row {
+  const status = seen?.status ?? String(record?.sallyport.outcome.status ?? 'not called');
   const verdict = record?.sallyport.verdict ?? 'no record';
   const good = verdict === expected.verdict && status === expected.status;
   return {

@@ -7,7 +7,12 @@ import type { AgentName, GuardedAgents } from './demo-agents.ts';
 import type { CallerIdentity, CallerName } from './demo-identities.ts';
 
 /** The clients of one caller. */
-export type Clients = { readonly mcp: McpCaller; readonly http: HttpCaller; readonly grpc: GrpcCaller };
+export type Clients = {
+  readonly mcp: McpCaller;
+  readonly http: HttpCaller;
+  readonly planner: HttpCaller;
+  readonly grpc: GrpcCaller;
+};
 
 /** One call of the demo, and what must come of it. */
 export type Step = {
@@ -15,7 +20,10 @@ export type Step = {
   readonly agent: AgentName;
   readonly what: string;
   readonly expected: { readonly verdict: 'allow' | 'deny'; readonly status: string };
-  readonly run: (clients: Clients) => Promise<Seen>;
+  /** Undefined for a decision that the call before led to: an agent called another one for it, in the same trace. */
+  readonly run: ((clients: Clients) => Promise<Seen>) | undefined;
+  /** Which of its sidecar's two sides decided. Default `inbound`. */
+  readonly direction?: 'inbound' | 'outbound';
 };
 
 const allowed = (status: string): Step['expected'] => ({ verdict: 'allow', status });
@@ -28,6 +36,17 @@ const tool = (name: string, args: Readonly<Record<string, unknown>> = {}) =>
 
 const http = (method: 'GET' | 'DELETE', path: string) =>
   ({ agent: 'http', what: `${method} ${path}`, run: ({ http }: Clients) => http.call(method, path) }) as const;
+
+/** The planner, which calls the researcher for it. */
+const brief = (name: string) =>
+  ({
+    agent: 'planner',
+    what: `GET /brief/${name}`,
+    run: ({ planner }: Clients) => planner.call('GET', `/brief/${name}`),
+  }) as const;
+
+const leadsTo = (agent: AgentName, direction: 'inbound' | 'outbound', what: string) =>
+  ({ agent, direction, what, run: undefined }) as const;
 
 const now = { agent: 'grpc', what: 'Now (unary)', run: ({ grpc }: Clients) => grpc.now() } as const;
 const watch = {
@@ -61,6 +80,11 @@ export const STEPS: readonly Step[] = [
   { who: 'reader', ...watch, expected: allowed('grpc 0') },
   { who: 'reader', ...upload, expected: denied(GRPC_DENIED) },
   { who: 'reader', ...converse, expected: denied(GRPC_DENIED) },
+  { who: 'reader', ...brief('weekly'), expected: allowed('200') },
+  { who: 'planner', ...leadsTo('planner', 'outbound', 'calls researcher.internal'), expected: allowed('200') },
+  { who: 'planner', ...leadsTo('http', 'inbound', 'GET /reports/weekly'), expected: allowed('200') },
+  { who: 'reader', ...brief('gossip'), expected: allowed('502') },
+  { who: 'planner', ...leadsTo('planner', 'outbound', 'calls tabloid.internal'), expected: denied('403') },
   { who: 'planner', ...openSession, expected: allowed('200') },
   { who: 'planner', ...tool('get-sum', { a: 2, b: 3 }), expected: allowed('200') },
   { who: 'planner', ...tool('get-env'), expected: denied('403') },
@@ -85,12 +109,13 @@ export async function withClients(
   const clients: Clients = {
     mcp: new McpCaller(identity, agents.mcp.port),
     http: new HttpCaller(identity, agents.http.port),
+    planner: new HttpCaller(identity, agents.planner.port),
     grpc: new GrpcCaller(identity, agents.grpc.port, proto),
   };
   try {
     await use(clients);
   } finally {
     clients.grpc.close();
-    await Promise.all([clients.mcp.close(), clients.http.close()]);
+    await Promise.all([clients.mcp.close(), clients.http.close(), clients.planner.close()]);
   }
 }

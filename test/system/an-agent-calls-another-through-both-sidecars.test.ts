@@ -145,12 +145,13 @@ test('a host behind which somebody else stands gets no byte', async (context) =>
   assert.equal(sides.agent.received.length, 0);
 });
 
+function basic(secret: string): Record<string, string> {
+  return { 'proxy-authorization': `Basic ${Buffer.from(`agent:${secret}`).toString('base64')}` };
+}
+
 test('a listener with a token: a call without it is refused, and the token stays here', async (context) => {
   const token = randomBytes(16).toString('hex');
   const sides = await pair(context, { outbound: { token: 'token' }, files: { token } });
-  const basic = (secret: string) => ({
-    'proxy-authorization': `Basic ${Buffer.from(`agent:${secret}`).toString('base64')}`,
-  });
   assert.equal((await call(sides.port, '/find')).status, 407);
   assert.equal((await call(sides.port, '/find', basic('0'.repeat(32)))).status, 407);
   assert.equal((await call(sides.port, '/find', basic(token))).status, 200);

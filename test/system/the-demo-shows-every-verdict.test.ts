@@ -16,6 +16,11 @@ const EXPECTED: readonly string[] = [
   'reader grpc Watch (server streaming) allow grpc 0',
   'reader grpc Upload (client streaming) deny grpc 7',
   'reader grpc Converse (bidirectional) deny grpc 7',
+  'reader planner GET /brief/weekly allow 200',
+  'planner planner calls researcher.internal allow 200',
+  'planner http GET /reports/weekly allow 200',
+  'reader planner GET /brief/gossip allow 502',
+  'planner planner calls tabloid.internal deny 403',
   'planner mcp initialize allow 200',
   'planner mcp tools/call get-sum allow 200',
   'planner mcp tools/call get-env deny 403',
@@ -45,7 +50,7 @@ test('npm start -- --once: every verdict, from every agent, as expected; nothing
     else assert.match(why, /^may /);
     if (who !== 'stranger') assert.match(micros, /^[1-9]\d*$/);
   }
-  assert.match(demo.out, /\nAll 21 decisions as expected\.\n$/);
+  assert.match(demo.out, /\nAll 26 decisions as expected\.\n$/);
   // A pipe is no terminal; and what is not the answer goes elsewhere.
   assert.ok(!demo.out.includes('\u{1b}'));
   assert.match(demo.err, /^making identities/);

@@ -73,3 +73,8 @@ test('another verdict, another status and a missing record are not as expected',
   const missing = rowOf(STEP, seen('200'), undefined);
   assert.deepEqual([missing.verdict, missing.why, missing.expected], ['no record', '', 'allow, 200']);
 });
+
+test('a decision without a call of its own has the status of its record', () => {
+  assert.equal(rowOf(STEP, undefined, record({})).status, '200');
+  assert.deepEqual(rowOf(STEP, undefined, undefined).status, 'not called');
+});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { AGENTS } from '../../../src/app/demo-agents.ts';
+import { AGENTS, type AgentName } from '../../../src/app/demo-agents.ts';
 import { hints } from '../../../src/app/demo-hints.ts';
 import { locateClone } from '../../../src/app/demo-clone.ts';
 import { STEPS, withClients, type Clients } from '../../../src/app/demo-steps.ts';
@@ -10,8 +10,13 @@ import { callerAndServer } from '../../support/demo-caller.ts';
 const expected = (who: string, agent: string): readonly string[] =>
   STEPS.filter((step) => step.who === who && step.agent === agent).map((step) => step.expected.verdict);
 
-const guarded = (name: (typeof AGENTS)[number], port: number) => ({ name, port, journal: `/demo/${name}.ndjson` });
-const AGENTS_UP = { mcp: guarded('mcp', 1), http: guarded('http', 2), grpc: guarded('grpc', 3) };
+const guarded = (name: AgentName, port: number) => ({ name, port, journal: `/demo/${name}.ndjson` });
+const AGENTS_UP = {
+  mcp: guarded('mcp', 1),
+  http: guarded('http', 2),
+  grpc: guarded('grpc', 3),
+  planner: guarded('planner', 4),
+};
 
 test('every caller calls every agent; the stranger is to be refused by each', () => {
   for (const agent of AGENTS) {
@@ -32,8 +37,24 @@ test('all four kinds of gRPC call are made, and what one caller may not another 
 });
 
 test('callers come one after the other, so that each has its clients once', () => {
-  const order = STEPS.map(({ who }) => who).filter((who, index, all) => who !== all[index - 1]);
+  const calls = STEPS.filter(({ run }) => run !== undefined);
+  const order = calls.map(({ who }) => who).filter((who, index, all) => who !== all[index - 1]);
   assert.deepEqual(order, ['reader', 'planner', 'stranger']);
+});
+
+test('one call leads through two sidecars, three decisions in one trace; another is refused on its way out', () => {
+  const [brief, outbound, inbound, gossip, refused] = STEPS.slice(STEPS.findIndex(({ agent }) => agent === 'planner'));
+  assert.deepEqual(
+    [brief, outbound, inbound, gossip, refused].map((step) => [step?.agent, step?.direction, step?.expected.verdict]),
+    [
+      ['planner', undefined, 'allow'],
+      ['planner', 'outbound', 'allow'],
+      ['http', 'inbound', 'allow'],
+      ['planner', undefined, 'allow'],
+      ['planner', 'outbound', 'deny'],
+    ],
+  );
+  assert.deepEqual([outbound?.run, inbound?.run, refused?.run], [undefined, undefined, undefined]);
 });
 
 test('the clients of a caller are closed also when a call throws', async () => {
