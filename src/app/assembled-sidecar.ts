@@ -197,6 +197,7 @@ export class Sidecar {
       connections: this.#ports.reduce((sum, port) => sum + port.connections, 0),
       requests: this.#ports.reduce((sum, port) => sum + port.gate.openCount, 0),
       certificateNotAfterMs: this.#identity.current?.own.validUntilMs,
+      outbound: outboundFigures(this.#outbound),
       journal: this.#journal.depth(),
     };
   }
@@ -314,4 +315,13 @@ export class Sidecar {
 
 function readiness(obstacle: string | undefined): { readonly ok: boolean; readonly detail: string } {
   return { ok: obstacle === undefined, detail: obstacle ?? 'ready' };
+}
+
+function outboundFigures(ports: readonly OutboundPort[]): Figures['outbound'] {
+  if (ports.length === 0) return undefined;
+  const all = ports.map((port) => port.figures());
+  return {
+    connections: all.reduce((sum, { connections }) => sum + connections, 0),
+    openCircuits: all.reduce((sum, { openCircuits }) => sum + openCircuits, 0),
+  };
 }

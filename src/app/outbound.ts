@@ -85,6 +85,11 @@ export class OutboundPort {
     await this.#forwarder.stop(0);
   }
 
+  /** Of the way to the other sides. */
+  figures(): ReturnType<OutboundForwarder['figures']> {
+    return this.#forwarder.figures();
+  }
+
   get connections(): number {
     return this.#listener.connectionCount;
   }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 
+import { parseCertificate } from '../../core/identity/certificate.ts';
+import { formatName } from '../../core/identity/distinguished-name.ts';
 import { encodePem } from '../../core/identity/pem.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 
@@ -55,7 +57,7 @@ export function createSnapshot({
       certificateChain: part.chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
       privateKey: privateKey.value,
       trustAnchors: [...bundles.values()].flat().map((der) => encodePem('CERTIFICATE', der)),
-      warnings: [...warnings, ...listWarnings(trust)],
+      warnings: [...warnings, ...listWarnings(trust, part.chain)],
     }),
   );
 }
@@ -77,9 +79,13 @@ function revisionOf(chain: readonly Uint8Array[], trust: TrustStore): string {
   return hash.digest('hex');
 }
 
-/** A list of an issuer in no trust bundle may be that of an intermediate; more often it is a mistake, and revokes nobody. */
-function listWarnings({ crls }: TrustStore): readonly string[] {
-  const foreign = crls.filter(({ anchored }) => !anchored);
+/** A list of an issuer in no trust bundle, and not above ourselves, may be that of an intermediate; more often it is a mistake, and revokes nobody. */
+function listWarnings({ crls }: TrustStore, chain: readonly Uint8Array[]): readonly string[] {
+  const above = chain.slice(1).flatMap((der) => {
+    const certificate = parseCertificate(der);
+    return certificate.ok ? [formatName(certificate.value.subject)] : [];
+  });
+  const foreign = crls.filter(({ anchored, issuer }) => !anchored && !above.includes(issuer));
   return foreign.map(
     ({ issuer }) => `the revocation list of ${issuer} counts for intermediates only: no trust bundle has this issuer`,
   );

@@ -5,12 +5,18 @@ import type { Figures } from './figures.ts';
 type Row = readonly [name: string, help: string, read: (figures: Figures) => number | undefined];
 
 const GAUGES: readonly Row[] = [
-  ['open_connections', 'Connections from peers that are open.', (figures) => figures.connections],
+  ['open_connections', 'Connections from peers, and from the agent, that are open.', (figures) => figures.connections],
   ['open_requests', 'Requests and forwarded connections under way.', (figures) => figures.requests],
   [
     'certificate_not_after_timestamp_seconds',
     'When our own certificate expires.',
     ({ certificateNotAfterMs }) => certificateNotAfterMs && certificateNotAfterMs / 1_000,
+  ],
+  ['outbound_connections', 'Connections to destinations that are open.', ({ outbound }) => outbound?.connections],
+  [
+    'outbound_open_circuits',
+    'Destinations that are left alone for a while because they kept failing.',
+    ({ outbound }) => outbound?.openCircuits,
   ],
   ['journal_queued_records', 'Decision records not yet in every sink.', ({ journal }) => journal.records],
   ['journal_queued_bytes', 'Bytes of decision records not yet in every sink.', ({ journal }) => journal.bytes],

@@ -13,6 +13,7 @@ const figures: Figures = {
   connections: 3,
   requests: 2,
   certificateNotAfterMs: 1_700_003_600_000,
+  outbound: { connections: 8, openCircuits: 1 },
   journal: {
     records: 7,
     bytes: 900,
@@ -123,6 +124,8 @@ test('figures are read at the scrape, and left out while they are not known', as
     ['sallyport_open_connections', [' 3']],
     ['sallyport_open_requests', [' 2']],
     ['sallyport_certificate_not_after_timestamp_seconds', [' 1700003600']],
+    ['sallyport_outbound_connections', [' 8']],
+    ['sallyport_outbound_open_circuits', [' 1']],
     ['sallyport_journal_queued_records', [' 7']],
     ['sallyport_journal_queued_bytes', [' 900']],
     ['sallyport_journal_promised_records', [' 2']],
@@ -134,7 +137,8 @@ test('figures are read at the scrape, and left out while they are not known', as
   ];
   for (const [name, values] of expected) assert.deepEqual(await samples(of, name), values, name);
   assert.deepEqual(await samples(of, 'sallyport_journal_lost_total'), [' 5'], 'not added up scrape by scrape');
-  known = { ...figures, certificateNotAfterMs: undefined };
+  known = { ...figures, certificateNotAfterMs: undefined, outbound: undefined };
+  assert.deepEqual(await samples(of, 'sallyport_outbound_connections'), []);
   assert.deepEqual(await samples(of, 'sallyport_certificate_not_after_timestamp_seconds'), []);
 });
 
