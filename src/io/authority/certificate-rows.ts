@@ -1,3 +1,5 @@
+import { familyOf } from './renewal-rows.ts';
+
 import type { DatabaseSync } from 'node:sqlite';
 import type { Method } from './issuance-record.ts';
 
@@ -40,15 +42,15 @@ export function livingCertificate(database: DatabaseSync, serial: string, atMs: 
 /** Which certificates: one, all of an ID, all of a key (SHA-256 of its SubjectPublicKeyInfo). */
 export type Which = { readonly serial: string } | { readonly spiffeId: string } | { readonly spkiSha256: string };
 
-/** The certificates in question that have not ended and are not revoked. */
+/** The certificates in question, and what was renewed from them, that have not ended and are not revoked. */
 export function livingCertificates(database: DatabaseSync, which: Which, atMs: number): readonly StoredCertificate[] {
   const [column, value] =
     'serial' in which
-      ? ['serial', which.serial]
+      ? (['serial', which.serial] as const)
       : 'spiffeId' in which
-        ? ['spiffe_id', which.spiffeId]
-        : ['spki', which.spkiSha256];
-  const sql = `SELECT ${COLUMNS} ${STANDING} AND ${column} = ? AND certificates.not_after >= ?`;
+        ? (['spiffe_id', which.spiffeId] as const)
+        : (['spki', which.spkiSha256] as const);
+  const sql = `${familyOf(column)} SELECT ${COLUMNS} ${STANDING} AND serial IN family AND certificates.not_after >= ?`;
   return database.prepare(sql).all(value, atMs).map(certificateOf);
 }
 

@@ -76,4 +76,11 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE records (number INTEGER PRIMARY KEY, line TEXT NOT NULL) STRICT;
   `,
+  `
+  CREATE TABLE renewals (
+    serial TEXT PRIMARY KEY REFERENCES certificates ON DELETE CASCADE,
+    renews TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX renewals_by_renewed ON renewals (renews);
+  `,
 ];

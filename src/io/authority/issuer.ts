@@ -3,6 +3,7 @@ import { newSerial } from '../../core/issuance/deps.ts';
 import { issueSvid } from '../../core/issuance/svid.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { insertCertificate } from './certificate-rows.ts';
+import { insertRenewal } from './renewal-rows.ts';
 import { isBarred } from './revocation-rows.ts';
 import { callerOf, rightOf } from './rights.ts';
 import { isRevokedSigner } from './signer-rows.ts';
@@ -158,6 +159,7 @@ class StoringIssuer implements Issuer {
     const { bearer } = right;
     const certificate = { serial, signer, spiffeId, spkiSha256, how: caller.method, bearer, notBeforeMs, notAfterMs };
     insertCertificate(database, certificate, atMs);
+    if (caller.renews !== undefined) insertRenewal(database, serial, caller.renews);
     record({ event: 'issued', atMs, caller, spiffeId, serial, spkiSha256, notBeforeMs, notAfterMs });
     return undefined;
   }

@@ -27,8 +27,9 @@ export type Revocation = {
 
 /**
  * Revokes what has not ended: in force at once for whoever asks the store, and on the next list, which a running authority publishes within a
- * second. A revoked certificate does not renew; its key is never certified again; the pod, service account or local workload that it goes back to
- * is barred, so that it does not come back a minute later. Revoking an ID also makes its open join tokens void: a new one enrols it again unless
+ * second. What was renewed from a certificate is revoked with it: a thief of its key may have renewed first. A revoked certificate does not renew; its
+ * key is never certified again; the pod, service account or local workload that it goes back to is barred, so that it does not come back a minute
+ * later. Revoking an ID also makes its open join tokens void: a new one enrols it again unless
  * the ID is barred. Refused where nothing would change. The error is for the operator.
  */
 export function revoke(

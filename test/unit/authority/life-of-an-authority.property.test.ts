@@ -46,8 +46,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const IDS = ['a', 'b', 'c'].map((name) => `spiffe://example.org/${name}` as SpiffeId);
 
 type KnownToken = { readonly attestation: Attestation; readonly id: SpiffeId; readonly endMs: number; open: boolean };
-/** `local`: it goes back to a local workload. */
-type KnownCertificate = { readonly svid: IssuedSvid; readonly local: boolean; revoked: boolean };
+/** `local`: it goes back to a local workload; `from`: what it renews. */
+type KnownCertificate = {
+  readonly svid: IssuedSvid;
+  readonly local: boolean;
+  readonly from: KnownCertificate | undefined;
+  revoked: boolean;
+};
 
 /** The rules in their plainest form, beside an authority that has to agree with them at each step. */
 class Model {
@@ -149,7 +154,7 @@ class Model {
     if (known === undefined) return;
     const { spiffeId, serial } = known.svid;
     const expected = this.#isGood(known) ? (this.#barred.has(spiffeId) ? 'id_refused' : 'issued') : 'caller_refused';
-    await this.#ask({ kind: 'certificate', spiffeId, serial }, spiffeId, expected, known.local);
+    await this.#ask({ kind: 'certificate', spiffeId, serial }, spiffeId, expected, known.local, known);
   }
 
   async #local(spiffeId: SpiffeId | undefined): Promise<void> {
@@ -159,7 +164,13 @@ class Model {
     await this.#ask({ kind: 'workload', spiffeId }, spiffeId, expected, true);
   }
 
-  async #ask(attestation: Attestation, spiffeId: SpiffeId, expected: string, local = false): Promise<void> {
+  async #ask(
+    attestation: Attestation,
+    spiffeId: SpiffeId,
+    expected: string,
+    local = false,
+    from?: KnownCertificate,
+  ): Promise<void> {
     const issued = await this.#authority.issue(attestation, await newCsr(), '192.0.2.7');
     assert.equal(issued.ok ? 'issued' : issued.error.kind, expected);
     if (!issued.ok) return;
@@ -168,14 +179,15 @@ class Model {
       this.#certificates.some(({ svid }) => svid.serial === issued.value.serial),
       false,
     );
-    this.#certificates.push({ svid: issued.value, local, revoked: false });
+    this.#certificates.push({ svid: issued.value, local, from, revoked: false });
   }
 
   #revoke(known: KnownCertificate | undefined): void {
     if (known === undefined) return;
     const request = { which: { serial: known.svid.serial }, reason: 'x', bar: false };
-    assert.equal(revoke(this.#world.store, request, this.#world.deps).ok, this.#isGood(known));
-    if (this.#isGood(known)) this.#cut(known);
+    const good = this.#certificates.filter((other) => this.#isGood(other) && comesFrom(other, known));
+    assert.equal(revoke(this.#world.store, request, this.#world.deps).ok, good.length > 0);
+    for (const other of good) this.#cut(other);
   }
 
   #cut(known: KnownCertificate): void {
@@ -194,6 +206,10 @@ class Model {
     for (const token of open) token.open = false;
     if (bar) this.#barred.add(spiffeId);
   }
+}
+
+function comesFrom(one: KnownCertificate | undefined, ancestor: KnownCertificate): boolean {
+  return one !== undefined && (one === ancestor || comesFrom(one.from, ancestor));
 }
 
 async function live(context: TestContext, steps: readonly Step[]): Promise<void> {

@@ -150,6 +150,46 @@ describe('who was revoked', () => {
     assert.deepEqual(cut(world, { spkiSha256: 'ab'.repeat(32) }, true), []);
   });
 
+  test('what was renewed from it is revoked with it, over all generations: a thief who renewed first gains nothing', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const authority = await world.run();
+    const renew = async (from: IssuedSvid): Promise<IssuedSvid> =>
+      valueOf(await authority.issue(renewal(from), await newCsr(), '203.0.113.66'));
+    const [stolen, bystander] = [await enrol(world, authority), await enrol(world, authority)];
+    const [rightful, thief] = [await renew(stolen), await renew(stolen)];
+    const second = await renew(thief);
+    const gone = [stolen, rightful, thief, second];
+    const serials = gone.map(({ serial }) => serial);
+    assert.deepEqual([...cut(world, { serial: stolen.serial })].toSorted(), serials.toSorted());
+    for (const svid of gone) assert.equal(await ask(authority, renewal(svid)), 'caller_refused');
+    assert.equal(await ask(authority, renewal(bystander)), 'issued');
+    await world.look();
+    assert.deepEqual(listed(authority, [...serials, bystander.serial]), [true, true, true, true, false]);
+  });
+
+  test('by a serial that has ended, or by the key of one: what was renewed from it is revoked all the same', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const authority = await world.run();
+    for (const by of ['serial', 'spkiSha256'] as const) {
+      const ended = await enrol(world, authority);
+      world.clock.advance(HOUR / 2);
+      const young = valueOf(await authority.issue(renewal(ended), await newCsr(), ''));
+      world.clock.advance(HOUR * 0.75);
+      const which = by === 'serial' ? { serial: ended.serial } : { spkiSha256: ended.spkiSha256 };
+      assert.deepEqual(cut(world, which), [young.serial]);
+      assert.equal(await ask(authority, renewal(young)), 'caller_refused');
+    }
+  });
+
+  test('what was renewed before is not: only what comes after a certificate comes from it', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const authority = await world.run();
+    const first = await enrol(world, authority);
+    const { serial } = valueOf(await authority.issue(renewal(first), await newCsr(), ''));
+    assert.deepEqual(cut(world, { serial }), [serial]);
+    assert.equal(await ask(authority, renewal(first)), 'issued');
+  });
+
   for (const uid of ['u-1', undefined]) {
     test(`as a ${uid === undefined ? 'service account' : 'pod'} is barred from enrolling, a renewal of it later too`, async (context) => {
       const world = await createAuthorityWorld(context);
