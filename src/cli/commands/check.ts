@@ -1,5 +1,5 @@
 import { followPolicy } from '../../app/active-policy.ts';
-import { followIdentity } from '../../app/identity.ts';
+import { checkIdentity } from '../../app/identity-check.ts';
 import { destinationProblems } from '../../app/outbound.ts';
 import { createRandom, systemClock } from '../../app/system.ts';
 import { configJsonSchema } from '../../core/config/json-schema.ts';
@@ -40,6 +40,8 @@ type Findings = {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
   readonly identity?: { readonly id: string; readonly notAfter: string };
+  /** Where the identity comes from when it is not at hand. */
+  readonly identityFrom?: string;
   readonly policy?: { readonly bundles: unknown; readonly decision: string; readonly entrypoints: readonly string[] };
 };
 
@@ -47,25 +49,24 @@ const NOTHING: Findings = { problems: [], warnings: [] };
 
 function ignore(): void {}
 
-/** Reads what the configuration names, exactly as the sidecar does at its start. */
+/** Reads what the configuration names, as the sidecar does at its start. */
 async function follow(config: Config): Promise<Findings> {
-  const identity = followIdentity(config.identity);
   const world = { clock: systemClock, random: createRandom() };
   const policy = followPolicy(withoutTraces(config.policy), { ...world, onChange: ignore, onProblem: ignore });
   try {
-    await Promise.all([identity.start(), policy.start()]);
-    const { own, warnings = [] } = identity.current ?? {};
+    const [identity] = await Promise.all([checkIdentity(config.identity), policy.start()]);
+    const { own, from, warnings } = identity;
     const active = policy.current?.policy;
     return {
-      problems: [...destinationProblems(config.outbound), ...(identity.problem ?? []), ...(policy.problem ?? [])],
+      problems: [...destinationProblems(config.outbound), ...identity.problems, ...(policy.problem ?? [])],
       warnings,
-      ...(own && { identity: { id: own.spiffeId, notAfter: new Date(own.validUntilMs).toISOString() } }),
+      ...(own && { identity: own }),
+      ...(from !== undefined && { identityFrom: from }),
       ...(active && {
         policy: { bundles: active.bundles, decision: active.entrypoint, entrypoints: active.entrypoints },
       }),
     };
   } finally {
-    identity.stop();
     policy.stop();
   }
 }
@@ -76,10 +77,11 @@ function withoutTraces(policy: Config['policy']): Config['policy'] {
 }
 
 function print(file: string, findings: Findings, terminal: Terminal): void {
-  const { problems, warnings, identity, policy } = findings;
+  const { problems, warnings, identity, identityFrom, policy } = findings;
   for (const warning of warnings) terminal.err(terminal.style('err', 'yellow', `warning: ${inert(warning)}`));
   for (const problem of problems) terminal.err(terminal.style('err', 'red', problem.split('\n').map(inert).join('\n')));
   if (identity !== undefined) terminal.out(`identity ${identity.id}, valid until ${identity.notAfter}`);
+  if (identityFrom !== undefined) terminal.out(`identity from ${inert(identityFrom)}, which was not asked`);
   if (policy !== undefined)
     terminal.out(`policy ${inert(JSON.stringify(policy.bundles))}, decision ${policy.decision}`);
   const verdict = problems.length === 0 ? terminal.style('out', 'green', 'good') : `${problems.length} not good`;
