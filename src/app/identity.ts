@@ -55,7 +55,9 @@ export function followIdentity(settings: IdentitySettings, watch: IdentityWatch 
   });
   const parts = [
     ...ownParts(settings),
-    ...Object.entries(federation).map(([domain, endpoint]) => federationPart(domain as TrustDomain, endpoint)),
+    ...Object.entries(federation).map(([domain, endpoint]) =>
+      federationPart(domain as TrustDomain, endpoint, () => sources),
+    ),
     ...revocationListUrls.map((url) => listPart(url, () => sources.flatMap(issuersIn))),
   ];
   const trustDomain = settings.source === 'authority' ? domainOf(settings.authority.id) : undefined;
@@ -130,30 +132,44 @@ function workloadPart({ socket, id }: Extract<IdentitySettings, { source: 'workl
   };
 }
 
-function federationPart(trustDomain: TrustDomain, endpoint: Endpoint): NamedPart {
+/** `sources`: all parts, for the newest bundle of the endpoint's own trust domain and for revocation lists. */
+function federationPart(
+  trustDomain: TrustDomain,
+  endpoint: Endpoint,
+  sources: () => readonly Source<IdentityPart>[],
+): NamedPart {
   const { url, profile, id, trustBundle } = endpoint;
   return {
     name: `federation of ${trustDomain}`,
     create: (watch) =>
       deferredSource(async () => {
-        const first =
+        const proof =
           profile === 'https_spiffe' && trustBundle !== undefined ? await certificatesIn(trustBundle) : undefined;
         const address: TrustAddress =
           id === undefined
             ? { kind: 'https_web', url, trustBundle }
-            : { kind: 'https_spiffe', url, judge: (chain) => judgeEndpoint(chain, id, newest(id) ?? first ?? []) };
-        const source = createPoll({ kind: 'federation', url, trustDomain, first }, address, watch, () => []);
-        const newest = (whose: string) => source.current?.bundles.get(domainOf(whose));
-        return source;
+            : { kind: 'https_spiffe', url, judge: (chain) => judgeEndpoint(chain, id, proof ?? [], sources()) };
+        // Roots of whoever serves the bundle; where that is another trust domain, nobody of this one is believed for them.
+        const first = id !== undefined && domainOf(id) === trustDomain ? proof : undefined;
+        return createPoll({ kind: 'federation', url, trustDomain, first }, address, watch, () => []);
       }, watch.onProblem),
   };
 }
 
-function judgeEndpoint(chain: readonly Uint8Array[], id: string, bundle: readonly Uint8Array[]) {
+/** `proof`: roots that count until a part has newer ones of the endpoint's trust domain. */
+function judgeEndpoint(
+  chain: readonly Uint8Array[],
+  id: string,
+  proof: readonly Uint8Array[],
+  sources: readonly Source<IdentityPart>[],
+) {
   const parsed = parseSpiffeId(id);
   if (!parsed.ok) throw new TypeError(parsed.error.detail);
   const { id: spiffeId, trustDomain } = parsed.value;
-  return judgeBundleEndpoint(chain, { id: spiffeId, trustDomain, bundle }, systemClock.wallMs());
+  const parts = sources.flatMap(({ current }) => current ?? []);
+  const newest = parts.find(({ bundles }) => bundles.has(trustDomain))?.bundles.get(trustDomain);
+  const crls = parts.flatMap((part) => part.crls);
+  return judgeBundleEndpoint(chain, { id: spiffeId, trustDomain, bundle: newest ?? proof, crls }, systemClock.wallMs());
 }
 
 function listPart(url: string, issuers: () => readonly Uint8Array[]): NamedPart {

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+
+import { followIdentity } from '../../../src/app/identity.ts';
+import type { SpiffeId } from '../../../src/core/kernel/brand.ts';
+import type { IdentitySettings } from '../../../src/core/config/identity-settings.ts';
+import { verifyPeer } from '../../../src/core/identity/verify.ts';
+import { formatSpiffeBundle } from '../../../src/core/identity/spiffe-bundle.ts';
+import type { IdentitySnapshot } from '../../../src/io/sources/identity-source.ts';
+import type { Source } from '../../../src/io/sources/follower.ts';
+import { createAuthority, type Authority } from '../../support/pki.ts';
+import { tempFolder, writeFiles } from '../../support/temp-folder.ts';
+import { TrustServer } from '../../support/trust-server.ts';
+
+/** Roots without a SPIFFE ID of their own, as X509-SVID 4.1 lets them be: nothing in them says whose they are. */
+const unnamed = (trustDomain: string): Authority => createAuthority({ trustDomain, uris: [] });
+
+const own = unnamed('example.org');
+const partner = unnamed('partner.example');
+const hub = unnamed('hub.example');
+
+const ENDPOINT = 'spiffe://hub.example/bundles' as SpiffeId;
+
+/** A started identity from files that federates `partner.example`. Nothing listens at the default URL. */
+async function federating(
+  context: TestContext,
+  over: Partial<IdentitySettings['federation'][string]>,
+  lists: Readonly<Record<string, string>> = {},
+): Promise<Source<IdentitySnapshot>> {
+  const folder = await tempFolder(context);
+  const { chainPem, keyPem } = own.issue();
+  await writeFiles(folder, {
+    'own.pem': chainPem,
+    'own.key': keyPem,
+    'example.org.pem': own.bundlePem,
+    'partner.pem': partner.bundlePem,
+    'hub.pem': hub.bundlePem,
+    ...lists,
+  });
+  await chmod(join(folder, 'own.key'), 0o600);
+  const { trustBundle = 'hub.pem', url = 'https://127.0.0.1:1/bundle', ...rest } = over;
+  const source = followIdentity({
+    source: 'files',
+    certificate: join(folder, 'own.pem'),
+    privateKey: join(folder, 'own.key'),
+    passphrase: undefined,
+    trustBundles: { 'example.org': join(folder, 'example.org.pem') },
+    federation: {
+      'partner.example': {
+        url,
+        profile: 'https_spiffe',
+        id: ENDPOINT,
+        ...rest,
+        trustBundle: join(folder, trustBundle),
+      },
+    },
+    revocationLists: Object.keys(lists).map((name) => join(folder, name)),
+    revocationListUrls: [],
+    requireRevocationLists: false,
+  });
+  context.after(() => source.stop());
+  await source.start();
+  return source;
+}
+
+/** What our rules say of a leaf of `partner.example` that `signer` made. */
+function verdictOn(source: Source<IdentitySnapshot>, signer: Authority): string {
+  const { trust } = source.current ?? assert.fail(source.problem?.join('\n') ?? 'no identity');
+  const { chain } = signer.issue({ id: 'spiffe://partner.example/agent' });
+  const verdict = verifyPeer(chain, trust, Date.now(), { purpose: 'client', requireCrl: false });
+  return verdict.kind === 'rejected' ? verdict.fault.code : verdict.kind;
+}
+
+test('SPIFFE Federation 5.2.2: roots that prove an endpoint of another trust domain vouch for nobody of the federated one', async (context) => {
+  const source = await federating(context, {});
+  assert.equal(verdictOn(source, hub), 'peer_trust_domain_unknown');
+});
+
+test('SPIFFE Federation 5.2.2: the bundle of the federated trust domain itself is in force until one was fetched', async (context) => {
+  const source = await federating(context, {
+    id: 'spiffe://partner.example/bundles' as SpiffeId,
+    trustBundle: 'partner.pem',
+  });
+  assert.equal(verdictOn(source, partner), 'identified');
+});
+
+test('an endpoint of another trust domain gives the bundle of the federated one', async (context) => {
+  const server = await new TrustServer(hub.issue({ id: ENDPOINT })).start(context);
+  server.offer('/bundle', formatSpiffeBundle(partner.bundle, { sequence: 1, refreshHintSeconds: 60 }), {});
+  const source = await federating(context, { url: server.url('/bundle') });
+  assert.equal(verdictOn(source, partner), 'identified');
+  assert.equal(verdictOn(source, hub), 'peer_chain_untrusted');
+});
+
+test('SPIFFE Federation 5.2.2: an endpoint whose certificate is revoked gives no bundle', async (context) => {
+  const leaf = hub.issue({ id: ENDPOINT });
+  const server = await new TrustServer(leaf).start(context);
+  server.offer('/bundle', formatSpiffeBundle(partner.bundle, { sequence: 1, refreshHintSeconds: 60 }), {});
+  const { pem } = hub.crl({ revoked: [leaf.serial] });
+  const source = await federating(context, { url: server.url('/bundle') }, { 'hub.crl': pem });
+  assert.equal(verdictOn(source, partner), 'peer_trust_domain_unknown');
+  assert.match(source.problem?.join() ?? '', /federation of partner\.example: .*peer_certificate_revoked/);
+});
