@@ -7,7 +7,7 @@ import { boundedOptions, close, guard, listen } from './http-guard.ts';
 import { followOwnCertificate, ownContext } from './http-own-certificate.ts';
 import { createPublicDesk } from './http-public.ts';
 import {
-  DEFAULT_SERVICE_LIMITS,
+  serviceLimits,
   type ServiceAddress,
   type ServiceDeps,
   type ServiceLimits,
@@ -62,7 +62,7 @@ class HttpsService implements AuthorityService {
   constructor(settings: ServiceSettings, deps: ServiceDeps) {
     this.#settings = settings;
     this.#deps = deps;
-    this.#limits = { ...DEFAULT_SERVICE_LIMITS, ...settings.limits };
+    this.#limits = serviceLimits(settings.limits);
     this.#door = createDoor(deps, this.#limits);
   }
 

@@ -24,12 +24,15 @@ export type ServiceLimits = {
   /** Default 8,192 and 65,536. */
   readonly headBytes: number;
   readonly bodyBytes: number;
-  /** Long polls that wait at once, in all and for one source; more are answered at once with what there is. Default 4,096 and 256. */
+  /**
+   * Long polls that wait at once, in all and for one source; more are answered at once with what there is. Default, and most: three quarters of the
+   * connections, so that those who only wait never keep out those who renew.
+   */
   readonly waiters: number;
   readonly waitersPerSource: number;
   /** Longest wait of a long poll. Default 60,000. */
   readonly waitMs: number;
-  /** Requests for certificates that are being worked on; more are told to come back. Default 64. */
+  /** Requests for certificates that are being worked on; more are told to come back. Strangers get no more than three quarters. Default 64. */
   readonly issuing: number;
   /** POSTs of one source that showed no good certificate. Default 5 a second, 20 at once. */
   readonly strangers: Rate;
@@ -43,7 +46,7 @@ export type ServiceLimits = {
   readonly keys: number;
 };
 
-export const DEFAULT_SERVICE_LIMITS: ServiceLimits = Object.freeze({
+const DEFAULT_SERVICE_LIMITS: ServiceLimits = Object.freeze({
   connections: 4_096,
   connectionsPerSource: 256,
   handshakeTimeoutMs: 5_000,
@@ -52,8 +55,8 @@ export const DEFAULT_SERVICE_LIMITS: ServiceLimits = Object.freeze({
   answerTimeoutMs: 10_000,
   headBytes: 8_192,
   bodyBytes: 65_536,
-  waiters: 4_096,
-  waitersPerSource: 256,
+  waiters: 3_072,
+  waitersPerSource: 192,
   waitMs: 60_000,
   issuing: 64,
   strangers: { perSecond: 5, burst: 20 },
@@ -62,6 +65,21 @@ export const DEFAULT_SERVICE_LIMITS: ServiceLimits = Object.freeze({
   failureCost: 5,
   keys: 16_384,
 });
+
+/** All limits, from those that were set. */
+export function serviceLimits(set: Partial<ServiceLimits> = {}): ServiceLimits {
+  const limits = { ...DEFAULT_SERVICE_LIMITS, ...set };
+  return {
+    ...limits,
+    waiters: Math.min(limits.waiters, mostOf(limits.connections)),
+    waitersPerSource: Math.min(limits.waitersPerSource, mostOf(limits.connectionsPerSource)),
+  };
+}
+
+/** What may be used by those who can wait, or have proven nothing: the rest stays free for the others. */
+export function mostOf(limit: number): number {
+  return Math.floor((limit * 3) / 4);
+}
 
 export type ServiceSettings = {
   readonly listen: ServiceAddress;

@@ -7,7 +7,7 @@ import type { Attestation, IssuanceFault } from '../../core/model/svid.ts';
 import { json, refused, type HttpAnswer, type HttpRefusal } from './http-answer.ts';
 import type { ClientCertificate } from './http-client-certificate.ts';
 import { readBody, readSvidAsk, type SvidAsk } from './http-request.ts';
-import type { ServiceDeps, ServiceLimits } from './http-settings.ts';
+import { mostOf, type ServiceDeps, type ServiceLimits } from './http-settings.ts';
 import type { TrustJson } from './http-trust.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { sourceOf } from './rate-limit-source.ts';
@@ -72,9 +72,10 @@ export function createSvidDesk(
     return issued.ok ? ok(json(200, answerOf(issued.value, sources.trust()))) : err(refusalOf(issued.error));
   }
 
-  /** No more at once than the limit: each holds a TokenReview or a signature. */
+  /** No more at once than the limit: each holds a TokenReview or a signature. Strangers do not get all, since theirs may be slow. */
   async function work(ask: SvidAsk, certificate: ClientCertificate, address: string): Promise<Answered> {
-    if (working >= limits.issuing) return err(BUSY);
+    const room = certificate.kind === 'good' ? limits.issuing : Math.max(1, mostOf(limits.issuing));
+    if (working >= room) return err(BUSY);
     working += 1;
     try {
       return await issue(ask, certificate, address);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { ok } from '../../../src/core/kernel/result.ts';
+import { err, ok } from '../../../src/core/kernel/result.ts';
 import { createDrivenClock } from '../../support/driven-clock.ts';
 import { FakeIssuingAuthority } from '../../support/fake-issuing-authority.ts';
 import {
@@ -82,6 +82,51 @@ describe('limits', () => {
     assert.deepEqual([second.status, second.headers['retry-after']], [503, '1']);
     go.resolve();
     assert.equal((await first).status, 200);
+  });
+
+  for (const [whose, limits] of [
+    ['all', { connections: 8 }],
+    ['its source', { connectionsPerSource: 8 }],
+  ] as const) {
+    test(`long polls leave a quarter of the connections of ${whose} to those who renew`, async (context) => {
+      const served = await serveAuthority(context, new FakeIssuingAuthority(), { limits });
+      const { revision } = served.authority.trust();
+      const { base64: text } = await freshCsr();
+      const { tls } = member(served.authority);
+      const leave = new AbortController();
+      const path = `/v1/trust?revision=${revision}&wait=60`;
+      const polls = Array.from({ length: 6 }, () => callHttps({ port: served.port, path, signal: leave.signal }));
+      const ends = Promise.allSettled(polls);
+      await until('all wait', () => served.service.figures().waiting === 6);
+      assert.equal((await callHttps({ port: served.port, path })).status, 304);
+      assert.equal((await callHttps({ port: served.port, path })).status, 304);
+      assert.equal((await postSvid(served.port, { csr: text }, tls)).status, 200);
+      leave.abort();
+      await ends;
+    });
+  }
+
+  test('strangers leave a quarter of the work at once to members: whoever has slow tokens checked does not stop renewals', async (context) => {
+    const stuck = Promise.withResolvers<void>();
+    const reviewer = {
+      review: async () => {
+        await stuck.promise;
+        return err({ kind: 'refused', detail: 'x' } as const);
+      },
+    };
+    const served = await serveAuthority(context, new FakeIssuingAuthority(), { reviewer, limits: { issuing: 4 } });
+    const { base64: text } = await freshCsr();
+    const { tls } = member(served.authority);
+    const ask = { csr: text, method: 'kubernetes', token: 'x' };
+    const strangers = Array.from({ length: 3 }, () => postSvid(served.port, ask));
+    await until('all work', () => served.service.figures().working === 3);
+    assert.equal((await postSvid(served.port, ask)).status, 503);
+    assert.equal((await postSvid(served.port, { csr: text }, tls)).status, 200);
+    stuck.resolve();
+    assert.deepEqual(
+      (await Promise.all(strangers)).map(({ status }) => status),
+      [403, 403, 403],
+    );
   });
 
   test('refusals do not flood the log: what is left out is counted', async (context) => {
