@@ -142,7 +142,19 @@ export class Dialer {
     const ownValidUntilMs = own.validUntilMs;
     connections.add({ socket, presented: presented.value, expected: ids, validUntilMs, ownValidUntilMs });
     const alpn = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1';
-    return ok({ socket, server: { spiffeId, serial: certificate.serial }, alpn });
+    const isFresh = this.#freshness(Math.min(validUntilMs, ownValidUntilMs));
+    return ok({ socket, server: { spiffeId, serial: certificate.serial }, isFresh, alpn });
+  }
+
+  /**
+   * A connection is cut when the first of its two certificates ends, so it takes requests for half of the time until then only: each has the other half.
+   * Without that a server that renews in time would still fail requests, on connections from before.
+   */
+  #freshness(endMs: number): () => boolean {
+    const { clock } = this.#deps;
+    const nowMs = clock.wallMs();
+    const freshUntilMs = nowMs + (endMs - nowMs) / 2;
+    return () => clock.wallMs() < freshUntilMs;
   }
 }
 

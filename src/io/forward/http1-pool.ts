@@ -124,7 +124,7 @@ export class Http1Pool {
   #takeIdle(): Held | undefined {
     for (;;) {
       const held = this.#idle.pop();
-      if (held === undefined || !held.socket.destroyed) return held;
+      if (held === undefined || isGood(held)) return held;
       this.#drop(held);
     }
   }
@@ -140,7 +140,7 @@ export class Http1Pool {
 
   /** A connection is free. */
   #offer(held: Held): void {
-    if (this.#closed || held.socket.destroyed || !this.#all.has(held)) {
+    if (this.#closed || !isGood(held) || !this.#all.has(held)) {
       this.#drop(held);
       return;
     }
@@ -215,6 +215,11 @@ export class Http1Pool {
     if (this.#closed && this.#all.size === 0) this.#emptied.resolve();
     this.#dialIfWorthwhile();
   }
+}
+
+/** True while a connection may take a request. */
+function isGood({ socket, used, isFresh }: Held): boolean {
+  return !socket.destroyed && (!used || isFresh());
 }
 
 const CLOSED = fault('upstream_aborted', 'the connection was closed before the request was written');

@@ -184,6 +184,8 @@ class Slot {
   #connectTimer: NodeJS.Timeout | undefined;
   #state: 'connecting' | 'open' | 'leaving' = 'connecting';
   #closing = false;
+  #isUsed = false;
+  #isFresh = (): boolean => true;
   #streams = 0;
   #capacity = 0;
   #error: Error | undefined;
@@ -202,9 +204,10 @@ class Slot {
     });
   }
 
-  #begin({ socket, server }: Dialled): void {
+  #begin({ socket, server, isFresh }: Dialled): void {
     const session = connect('http://upstream', sessionOptions(socket, this.#limits));
     this.server = server;
+    this.#isFresh = isFresh;
     this.#session = session;
     this.#connectTimer = setTimeout(() => this.#connectTimedOut(session), this.#limits.upstreamConnectTimeoutMs);
     session.on('connect', () => session.setLocalWindowSize(this.#limits.connectionWindowBytes));
@@ -227,20 +230,22 @@ class Slot {
   get free(): boolean {
     const session = this.#session;
     if (this.#state !== 'open' || this.#streams >= this.#capacity || session === undefined) return false;
-    return !session.closed && !session.destroyed;
+    return !session.closed && !session.destroyed && (!this.#isUsed || this.#isFresh());
   }
 
   /** To be called only while it is `free`. */
   lease(): Lease {
     if (this.#session === undefined) throw new TypeError('there is no session yet');
     this.#streams += 1;
+    this.#isUsed = true;
     return new Lease(this, this.#session);
   }
 
   /** A stream of this session is over. */
   returned(): void {
     this.#streams -= 1;
-    if (this.#closing && this.#streams === 0) this.#session?.close();
+    const isOver = this.#closing || !this.#isFresh();
+    if (isOver && this.#streams === 0) this.#session?.close();
     this.#events.roomier();
   }
 
