@@ -308,7 +308,10 @@ export class Sidecar {
 
   #identityObstacle(): string | undefined {
     const identity = this.#identity.current;
-    if (identity === undefined) return 'no identity is loaded';
+    if (identity === undefined) {
+      const why = this.#identity.problem?.[0];
+      return why === undefined ? 'no identity is in force' : `no identity is in force: ${why}`;
+    }
     return identity.own.validUntilMs <= systemClock.wallMs() ? 'our own certificate has expired' : undefined;
   }
 }
