@@ -23,7 +23,7 @@ const kubernetes = section({
     .max(256)
     .prefault('sallyport')
     .describe('The audience that projected service account tokens must be for.'),
-  id: text('a SPIFFE ID with {namespace} and {serviceAccount}', parseIdTemplate)
+  id: text('a SPIFFE ID with {namespace} and {serviceAccount}, told apart by one of / . _', parseIdTemplate)
     .optional()
     .describe('The ID of a service account; `spiffe://TRUST-DOMAIN/ns/{namespace}/sa/{serviceAccount}` where absent.'),
   namespaces: mapOf(
@@ -99,7 +99,9 @@ export const authoritySchema = section({
     .describe('How long things live. Short lives are the first means of revocation.'),
   crl: section({ listen: listen().describe('Plain HTTP address; lists are signed.') })
     .optional()
-    .describe('A plain listener that serves nothing but the revocation list and the trust bundle.'),
+    .describe(
+      'A plain listener that serves the revocation list and nothing else: a trust bundle must not come over it.',
+    ),
   kubernetes: kubernetes.optional().describe('Enrolment by Kubernetes service account tokens; none without this key.'),
   workloadApi: workloadApi.optional().describe('The SPIFFE Workload API for local callers; none without this key.'),
   limits: section({

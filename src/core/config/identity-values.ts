@@ -34,7 +34,11 @@ export function parseEndpointSocket(text: string): string | undefined {
   return isAddress ? text : undefined;
 }
 
-/** A SPIFFE ID in which `{namespace}` and `{serviceAccount}` stand once each, as whole segments or parts of them. */
+/**
+ * A SPIFFE ID in which `{namespace}` and `{serviceAccount}` stand once each, as whole segments or parts of them. What stands between them has a
+ * character that no namespace has (RFC 1123 label), so that no two service accounts share an ID: with `{namespace}-{serviceAccount}`, `a` of `b-c` would
+ * be `c` of `a-b`, and who may make namespaces would choose whom to be.
+ */
 export function parseIdTemplate(text: string): string | undefined {
   const holes = text.match(/\{[^}]*\}/g) ?? [];
   const isWhole =
@@ -42,6 +46,8 @@ export function parseIdTemplate(text: string): string | undefined {
     text.split('/')[2]?.includes('{') === false &&
     text.includes('{namespace}') &&
     text.includes('{serviceAccount}');
+  const [, between = ''] = text.split(/\{[^}]*\}/);
+  if (!/[^a-z0-9-]/.test(between)) return undefined;
   const filled = text.replace('{namespace}', 'a').replace('{serviceAccount}', 'b');
   return isWhole && parseSpiffeIdText(filled) !== undefined ? text : undefined;
 }

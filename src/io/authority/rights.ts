@@ -133,7 +133,10 @@ function byCertificate(
   return ok({ spiffeId: shown.spiffeId, bearer: stored.bearer, tokenHash: undefined });
 }
 
-/** What Kubernetes allows in names of namespaces and service accounts (RFC 1123 subdomain), so that nothing else gets into the ID. */
+/**
+ * What Kubernetes allows in names of service accounts (RFC 1123 subdomain) and of namespaces (label), so that nothing else gets into the ID, and a dot
+ * in a template tells the two apart.
+ */
 const KUBE_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 function byServiceAccount(
@@ -142,7 +145,7 @@ function byServiceAccount(
 ): Result<Right, IssuanceFault> {
   const { namespace, serviceAccount, pod } = account;
   if (kubernetes === undefined) return refused('caller_refused', 'nobody enrols by a service account here');
-  if (!KUBE_NAME.test(namespace) || !KUBE_NAME.test(serviceAccount)) {
+  if (!KUBE_NAME.test(namespace) || namespace.includes('.') || !KUBE_NAME.test(serviceAccount)) {
     return refused('caller_refused', 'no names of a namespace and a service account');
   }
   if (!isListed(kubernetes.namespaces, namespace, serviceAccount)) {

@@ -73,6 +73,31 @@ test('a template names both, once', () => {
     assert.equal(parseIdTemplate(bad), undefined, bad);
 });
 
+function fill(template: string, namespace: string, serviceAccount: string): string {
+  return template.replace('{namespace}', namespace).replace('{serviceAccount}', serviceAccount);
+}
+
+test('no two service accounts share an ID: what stands between the names is in no name of a namespace', () => {
+  for (const bad of ['-', '', 'x', '-sa-', '0'])
+    for (const [one, other] of [
+      ['{namespace}', '{serviceAccount}'],
+      ['{serviceAccount}', '{namespace}'],
+    ] as const)
+      assert.equal(parseIdTemplate(`spiffe://a.org/w/${one}${bad}${other}/x`), undefined, bad);
+  const name = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,3}[a-z0-9])?$/);
+  const account = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,2}[a-z0-9])?(\.[a-z0-9]{1,2})?$/);
+  const between = fc.string({ unit: fc.constantFrom('-', '.', '/', '_', 'A', 'a', '1'), maxLength: 3 });
+  fc.assert(
+    fc.property(between, fc.boolean(), name, account, name, account, (text, isFirst, n1, a1, n2, a2) => {
+      const holes = isFirst ? ['{namespace}', '{serviceAccount}'] : ['{serviceAccount}', '{namespace}'];
+      const template = parseIdTemplate(`spiffe://a.org/${holes.join(text)}`);
+      if (template === undefined || (n1 === n2 && a1 === a2)) return;
+      assert.notEqual(fill(template, n1, a1), fill(template, n2, a2));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
 test('property: anything at all is read or refused, never thrown', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (root) => void wrong(root)),
