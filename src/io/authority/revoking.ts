@@ -1,5 +1,7 @@
+import { parseSpiffeId } from '../../core/identity/spiffe-id.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { livingCertificates } from './certificate-rows.ts';
+import { metaOf } from './meta-rows.ts';
 import { deleteBar, insertBar, insertRevocation } from './revocation-rows.ts';
 import { voidTokens } from './token-rows.ts';
 
@@ -30,7 +32,7 @@ export type Revocation = {
  * second. What was renewed from a certificate is revoked with it: a thief of its key may have renewed first. A revoked certificate does not renew; its
  * key is never certified again; the pod, service account or local workload that it goes back to is barred, so that it does not come back a minute
  * later. Revoking an ID also makes its open join tokens void: a new one enrols it again unless
- * the ID is barred. Refused where nothing would change. The error is for the operator.
+ * the ID is barred. Refused where nothing would change, and for what nobody can be called here. The error is for the operator.
  */
 export function revoke(
   store: AuthorityStore,
@@ -38,7 +40,9 @@ export function revoke(
   { clock }: { readonly clock: Pick<Clock, 'wallMs'> },
 ): Result<Revocation, string> {
   const atMs = clock.wallMs();
-  const wanted = normalised(which);
+  const named = readName(store, which);
+  if (!named.ok) return named;
+  const wanted = named.value;
   const written = store.write((transaction): Revocation => {
     const living = livingCertificates(transaction.database, wanted, atMs);
     const barred = living.flatMap((certificate) => revokeOne(transaction, certificate, reason, atMs));
@@ -86,10 +90,22 @@ function bar({ database, record }: Transaction, kind: BarKind, value: string | u
   return [value];
 }
 
-function normalised(which: Which): Which {
-  if ('spiffeId' in which) return which;
-  if ('spkiSha256' in which) return { spkiSha256: plainHex(which.spkiSha256) };
-  return { serial: plainHex(which.serial).replace(/^0+/, '') };
+/** A name as the store has it. What can name nothing is refused: a bar on it would look like one and hold nobody back. */
+function readName(store: AuthorityStore, which: Which): Result<Which, string> {
+  if ('serial' in which) return ok({ serial: plainHex(which.serial).replace(/^0+/, '') });
+  if ('spkiSha256' in which) {
+    const spkiSha256 = plainHex(which.spkiSha256);
+    return /^[0-9a-f]{64}$/.test(spkiSha256)
+      ? ok({ spkiSha256 })
+      : err('a key is named by 64 hexadecimal digits (SHA-256)');
+  }
+  const id = parseSpiffeId(which.spiffeId);
+  if (!id.ok) return err(id.error.detail);
+  const domain = store.read((database) => metaOf(database, 'trust_domain'));
+  if (!domain.ok) return domain;
+  return id.value.path !== '' && id.value.trustDomain === domain.value
+    ? ok({ spiffeId: id.value.id })
+    : err(`${id.value.id} is no workload of ${domain.value ?? 'any domain yet'}`);
 }
 
 /** Case and separators of a serial or a hash, as certificate tools print them, do not matter. */

@@ -190,6 +190,25 @@ describe('who was revoked', () => {
     assert.equal(await ask(authority, renewal(first)), 'issued');
   });
 
+  test('a bar that could never meet anybody is refused, not set in vain; an ID counts in any case of its scheme', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const authority = await world.run();
+    for (const which of [
+      { spiffeId: `${AGENT}/` },
+      { spiffeId: 'researcher' },
+      { spiffeId: 'spiffe://example.org' },
+      { spiffeId: 'spiffe://other.org/a' },
+      { spkiSha256: 'ab' },
+      { spkiSha256: 'zz'.repeat(32) },
+    ]) {
+      const revoked = revoke(world.store, { which, reason: 'x', bar: true }, world.deps);
+      assert.equal(revoked.ok, false, JSON.stringify(which));
+    }
+    assert.equal(valueOf(world.store.read((database) => database.prepare('SELECT * FROM bars').all().length)), 0);
+    cut(world, { spiffeId: AGENT.replace('spiffe', 'SPIFFE') }, true);
+    assert.equal(await ask(authority, { kind: 'workload', spiffeId: AGENT }), 'id_refused');
+  });
+
   for (const uid of ['u-1', undefined]) {
     test(`as a ${uid === undefined ? 'service account' : 'pod'} is barred from enrolling, a renewal of it later too`, async (context) => {
       const world = await createAuthorityWorld(context);
