@@ -34,7 +34,7 @@ export function openDatabase({ path, busyMs, maxBytes }: DatabaseSettings): Data
 
 /**
  * Makes folder (0700) and file (0600) where they are missing. Refuses a file that anybody but its owner may read, and a folder that anybody else
- * may write to: whoever can change what stands here gets certificates. SQLite gives the files beside the database (`-wal`, `-shm`) its mode.
+ * may write to, and either where it belongs to another user but root: whoever can change what stands here gets certificates. SQLite gives the files beside the database (`-wal`, `-shm`) its mode.
  */
 function ensurePrivate(path: string): void {
   const folder = dirname(path);
@@ -45,7 +45,12 @@ function ensurePrivate(path: string): void {
 }
 
 function refuseOpen(path: string, forbidden: number, wanted: string): void {
-  const mode = statSync(path).mode & 0o777;
+  const stats = statSync(path);
+  const mode = stats.mode & 0o777;
+  if (stats.uid !== 0 && stats.uid !== (process.getuid?.() ?? stats.uid))
+    throw new Error(
+      `${path} belongs to another user (uid ${stats.uid}), who may change it; run as that user, or \`chown\` it`,
+    );
   if ((mode & forbidden) === 0) return;
   const found = `0${mode.toString(8)}`;
   throw new Error(`others than its owner can get at ${path} (mode ${found}); \`chmod ${wanted} ${path}\` mends it`);

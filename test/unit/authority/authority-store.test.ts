@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
@@ -59,6 +59,21 @@ describe('the files', () => {
       assert.throws(() => openAuthorityStore(folder), /others than its owner can get at .*chmod go-w/);
     }
   });
+
+  test(
+    'a folder, or a database, of another user is refused: its owner may change it whatever its mode',
+    { skip: process.getuid?.() === 0 ? false : 'only root can give files away' },
+    async (context) => {
+      const { folder, close } = await openAndClose(context);
+      close();
+      for (const path of [folder, join(folder, 'authority.db')]) {
+        await chown(path, 12_345, 0);
+        assert.throws(() => openAuthorityStore(folder), /belongs to another user \(uid 12345\)/);
+        await chown(path, 0, 0);
+      }
+      openAuthorityStore(folder).close();
+    },
+  );
 });
 
 async function openAndClose(context: TestContext): Promise<{ readonly folder: string; readonly close: () => void }> {
