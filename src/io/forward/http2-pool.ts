@@ -168,7 +168,7 @@ export class Http2Pool implements Sessions {
 type SlotEvents = {
   /** The session takes streams from now on, or there is room for more than before. */
   readonly roomier: () => void;
-  /** It never did. */
+  /** It never did, or closed without having allowed a stream. */
   readonly failed: (reason: Fault) => void;
   readonly closed: () => void;
 };
@@ -188,6 +188,8 @@ class Slot {
   #isFresh = (): boolean => true;
   #streams = 0;
   #capacity = 0;
+  /** It opened, and allows no stream. */
+  #isBarren = false;
   #error: Error | undefined;
 
   constructor(limits: Limits, events: SlotEvents) {
@@ -278,6 +280,7 @@ class Slot {
   #settled(settings: Settings): void {
     this.#capacity = settings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
     if (this.#state === 'leaving') return;
+    this.#isBarren = this.#capacity === 0 && (this.#isBarren || this.#state === 'connecting');
     this.#state = 'open';
     clearTimeout(this.#connectTimer);
     this.#events.roomier();
@@ -288,10 +291,12 @@ class Slot {
     this.#giveUp(fault('upstream_aborted', 'GOAWAY before SETTINGS'));
   }
 
+  /** One that never allowed a stream is a failure for those who wait: they would otherwise connect again and again, without a pause. */
   #gone(): void {
-    this.#giveUp(
-      this.#error === undefined ? fault('upstream_aborted', 'closed before SETTINGS') : faultOfError(this.#error),
-    );
+    const early = fault('upstream_aborted', this.#isBarren ? 'allows no stream' : 'closed before SETTINGS');
+    const reason = this.#error === undefined ? early : faultOfError(this.#error);
+    this.#giveUp(reason);
+    if (this.#isBarren) this.#events.failed(reason);
     this.#events.closed();
   }
 

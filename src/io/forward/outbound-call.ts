@@ -30,6 +30,7 @@ const MAX_MOVES = 3;
 const NOT_ITS_FAULT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'draining',
   'overloaded',
+  'destination_overloaded',
   'internal_error',
   'identity_unavailable',
   'target_invalid',
@@ -63,7 +64,7 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
   #cancelled = false;
   #wasRefused = false;
   /** The head of an answer that says UNAVAILABLE and nothing else, until its end shows whether the call is sent again. */
-  #withheld: HeaderList | undefined;
+  #withheld: { readonly status: number; readonly headers: HeaderList } | undefined;
 
   constructor(upstream: DestinationUpstream, assignment: Assignment, shared: OutboundShared) {
     this.#upstream = upstream;
@@ -155,7 +156,7 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
   head(status: number, rawHeaders: HeaderList): void {
     const unavailable = this.#saysUnavailable(rawHeaders);
     this.#report(unavailable || GATEWAY_FAILURES.has(status) ? 'failure' : 'success');
-    if (unavailable) this.#withheld = rawHeaders;
+    if (unavailable) this.#withheld = { status, headers: rawHeaders };
     else this.#answer.head(status, rawHeaders);
   }
 
@@ -257,10 +258,10 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
   }
 
   #showWithheld(): void {
-    const headers = this.#withheld;
-    if (headers === undefined) return;
+    const withheld = this.#withheld;
+    if (withheld === undefined) return;
     this.#withheld = undefined;
-    this.#answer.head(200, headers);
+    this.#answer.head(withheld.status, withheld.headers);
   }
 
   #startWaiting(): Fault | undefined {
