@@ -61,6 +61,9 @@ const KEEP_MS = 30 * 86_400_000;
 const PRUNE_EVERY_MS = HOUR_MS;
 const PRUNE_AT_ONCE = 1_000;
 
+/** How far wall clock and monotonic clock may drift apart within an hour, milliseconds; beyond, the wall clock was set. */
+const LEAP_MS = 60_000;
+
 /** Creates an authority without effects. */
 export function createIssuingAuthority(settings: IssuingSettings, deps: IssuingAuthorityDeps): IssuingAuthority {
   return new RunningAuthority(settings, deps);
@@ -90,7 +93,8 @@ class RunningAuthority implements IssuingAuthority {
   #parts: Parts | undefined;
   #cancelLook: (() => void) | undefined;
   #looking: Promise<void> = Promise.resolve();
-  #prunedMs = Number.NEGATIVE_INFINITY;
+  /** Since when both clocks have gone on together and nothing was forgotten. */
+  #steady: { readonly wallMs: number; readonly monotonicMs: number } | undefined;
   #problems: Readonly<Record<Task, readonly string[]>> = { cas: [], own: [], log: [] };
   #triedMs = Number.NEGATIVE_INFINITY;
   #issued = 0;
@@ -258,13 +262,18 @@ class RunningAuthority implements IssuingAuthority {
     return all.length === 0 ? undefined : all.join('; ');
   }
 
+  /** A wall clock that was just set may be wrong, and what is forgotten by it would stay forgotten: it is believed once it has been steady. */
   #prune({ store }: Parts, atMs: number): void {
-    if (atMs - this.#prunedMs < PRUNE_EVERY_MS) return;
+    const now = { wallMs: atMs, monotonicMs: this.#deps.clock.monotonicMs() };
+    const steadyMs = this.#steady === undefined ? 0 : now.monotonicMs - this.#steady.monotonicMs;
+    const isSet = this.#steady === undefined || Math.abs(atMs - this.#steady.wallMs - steadyMs) > LEAP_MS;
+    if (isSet) this.#steady = now;
+    if (isSet || steadyMs < PRUNE_EVERY_MS) return;
     const pruned = store.write(({ database }) => {
       pruneTokens(database, atMs - KEEP_MS);
       return pruneCertificates(database, atMs - KEEP_MS, PRUNE_AT_ONCE);
     });
     // Where there is more to forget, the next look goes on.
-    if (pruned.ok && pruned.value < PRUNE_AT_ONCE) this.#prunedMs = atMs;
+    if (pruned.ok && pruned.value < PRUNE_AT_ONCE) this.#steady = now;
   }
 }
