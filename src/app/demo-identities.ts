@@ -1,11 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { createAuthorityFolder, type AuthorityFolder } from '../io/authority/authority-folder.ts';
-import { createRandom, systemClock } from './system.ts';
+import { openAuthorityStore } from '../io/authority/authority-store.ts';
+import { initAuthority } from '../io/authority/ca-setup.ts';
+import { issueFiles } from '../io/authority/issued-files.ts';
+import { writeListFile } from '../io/authority/list-file.ts';
+import { caDeps } from './ca-keys.ts';
 
 import type { Result } from '../core/kernel/result.ts';
-import type { AuthorityFault } from '../io/authority/authority-folder.ts';
+import type { AuthorityStore } from '../io/authority/authority-store.ts';
+import type { IssuedFiles } from '../io/authority/issued-files.ts';
+import type { CaDeps } from '../io/authority/issuing-ca.ts';
 
 /** Who calls: `reader` is allowed little, `planner` much, `stranger` is of a trust domain that nobody here trusts. */
 export type CallerName = 'reader' | 'planner' | 'stranger';
@@ -41,32 +46,55 @@ const TTL_MS = 86_400_000;
  * `localhost` besides, so that any client verifies them as it does for every server. Throws when files cannot be written.
  */
 export async function makeIdentities(folder: string, agents: readonly string[]): Promise<Callers> {
-  const authority = createAuthorityFolder(folder, { clock: systemClock, random: createRandom() });
-  for (const domain of [TRUST_DOMAIN, FOREIGN_DOMAIN]) made(await authority.init(domain, 2 * TTL_MS, false));
-  await Promise.all(agents.map((name) => issue(authority, `spiffe://${TRUST_DOMAIN}/agents/${name}`, ['localhost'])));
-  const [reader, planner, stranger] = await Promise.all([
-    caller(authority, folder, 'reader'),
-    caller(authority, folder, 'planner'),
-    caller(authority, folder, 'stranger'),
-  ]);
-  return { reader, planner, stranger };
+  const ours = await makeAuthority(folder, TRUST_DOMAIN);
+  const theirs = await makeAuthority(join(folder, FOREIGN_DOMAIN), FOREIGN_DOMAIN);
+  try {
+    for (const name of agents) {
+      // oxlint-disable-next-line no-await-in-loop -- one writer at a time
+      await issue(ours, folder, `spiffe://${TRUST_DOMAIN}/agents/${name}`, ['localhost']);
+    }
+    const reader = await caller(ours, folder, 'reader');
+    const planner = await caller(ours, folder, 'planner');
+    const stranger = await caller(theirs, folder, 'stranger');
+    return { reader, planner, stranger };
+  } finally {
+    ours.store.close();
+    theirs.store.close();
+  }
 }
 
-async function caller(authority: AuthorityFolder, folder: string, name: CallerName): Promise<CallerIdentity> {
+type DemoAuthority = { readonly store: AuthorityStore; readonly deps: CaDeps };
+
+async function makeAuthority(folder: string, trustDomain: string): Promise<DemoAuthority> {
+  const deps = made(await caDeps(folder, undefined));
+  const store = openAuthorityStore(folder);
+  const root = { keyKind: 'p256', ttlMs: 2 * TTL_MS } as const;
+  const issuing = { ttlMs: 2 * TTL_MS, key: { kind: 'new', keyKind: 'p256' } } as const;
+  made(await initAuthority(store, { trustDomain, root, issuing }, deps));
+  made(await writeListFile(store, { ttlMs: TTL_MS }, deps));
+  return { store, deps };
+}
+
+async function caller(authority: DemoAuthority, folder: string, name: CallerName): Promise<CallerIdentity> {
   const id = CALLERS[name];
-  // One of them is an agent that is called as well.
-  const { certificate, privateKey } = await issue(authority, id, ['localhost']);
+  const { certificate, privateKey = '' } = await issue(authority, folder, id);
   const [cert, key, ca] = await Promise.all(
     [certificate, privateKey, join(folder, `${TRUST_DOMAIN}.pem`)].map((path) => readFile(path, 'utf8')),
   );
   return { name, id, cert: cert ?? '', key: key ?? '', ca: ca ?? '' };
 }
 
-async function issue(authority: AuthorityFolder, id: string, dnsNames: readonly string[] = []) {
-  return made(await authority.issue({ id, ttlMs: TTL_MS, dnsNames }, { force: false }));
+async function issue(
+  { store, deps }: DemoAuthority,
+  out: string,
+  id: string,
+  dnsNames: readonly string[] = [],
+): Promise<IssuedFiles> {
+  const key = { kind: 'new', keyKind: 'p256' } as const;
+  return made(await issueFiles(store, { id, ttlMs: TTL_MS, dnsNames }, key, { out }, deps));
 }
 
-function made<T>(result: Result<T, AuthorityFault>): T {
-  if (!result.ok) throw new Error(result.error.detail);
+function made<T>(result: Result<T, string>): T {
+  if (!result.ok) throw new Error(result.error);
   return result.value;
 }

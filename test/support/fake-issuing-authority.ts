@@ -183,6 +183,7 @@ export class FakeIssuingAuthority implements Pick<
       case 'certificate':
         return this.#known.get(attestation.serial)?.id === attestation.spiffeId ? attestation.spiffeId : undefined;
       case 'workload':
+      case 'operator':
         return undefined;
       default:
         return attestation satisfies never;

@@ -4,7 +4,7 @@ import { printConfigFault } from '../config-fault.ts';
 import { EXIT } from '../exit-codes.ts';
 
 import type { ExitCode } from '../exit-codes.ts';
-import type { CaServeOptions } from '../define-ca.ts';
+import type { CaServeOptions } from '../define-ca-at-work.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `sallyport ca serve`. */

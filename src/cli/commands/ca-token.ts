@@ -1,32 +1,39 @@
-import { createRandom, systemClock } from '../../app/system.ts';
-import { openAuthorityStore } from '../../io/authority/authority-store.ts';
-import { createJoinToken } from '../../io/authority/join-token.ts';
-import { EXIT } from '../exit-codes.ts';
-import { inert } from '../terminal.ts';
+import { readFile } from 'node:fs/promises';
+
+import { err, ok } from '../../core/kernel/result.ts';
+import { createJoinToken, tokenHash } from '../../io/authority/join-token.ts';
+import { writeWhole } from '../../io/authority/whole-file.ts';
+import { withAuthority } from '../authority-at-hand.ts';
 
 import type { ExitCode } from '../exit-codes.ts';
-import type { CaTokenOptions } from '../define-ca.ts';
+import type { CaTokenOptions } from '../define-ca-at-work.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** `sallyport ca token`: the token alone on stdout, so that it can be written into a file. */
-export function token(options: CaTokenOptions, terminal: Terminal): ExitCode {
-  const store = openAuthorityStore(options.dir);
-  try {
-    const made = createJoinToken(
-      store,
-      { spiffeId: options.id, ttlMs: options.ttl },
-      { clock: systemClock, random: createRandom() },
-    );
-    if (!made.ok) {
-      terminal.err(terminal.style('err', 'red', `sallyport: ${inert(made.error)}`));
-      return EXIT.wrongUse;
+/** `sallyport ca token`: the token alone on stdout, so that it can be passed on; or in a file as sidecars want it. */
+export function token(options: CaTokenOptions, terminal: Terminal): Promise<ExitCode> {
+  return withAuthority(options, terminal, async ({ store, deps }) => {
+    const { id, ttl, out } = options;
+    if (out !== undefined && !(await isFree(out))) return err(`${out} is there already and holds no token`);
+    const made = createJoinToken(store, { spiffeId: id, ttlMs: ttl }, deps);
+    if (!made.ok) return made;
+    const { token: text, spiffeId, expiresMs } = made.value;
+    const expires = new Date(expiresMs).toISOString();
+    const said = `enrols one agent as ${id}, once, until ${expires}`;
+    if (out === undefined) {
+      const hint = 'a sidecar refuses a token in a file that others can read: --out FILE writes one for its owner only';
+      return ok({ json: { token: text, spiffeId, expiresMs, expires }, lines: [text], advice: [said, hint] });
     }
-    const expires = new Date(made.value.expiresMs).toISOString();
-    if (options.json === true) terminal.out(JSON.stringify({ ...made.value, expires }));
-    else terminal.out(made.value.token);
-    terminal.err(`enrols one agent as ${options.id}, once, until ${expires}`);
-    return EXIT.done;
-  } finally {
-    store.close();
+    await writeWhole(out, `${text}\n`, 0o600);
+    return ok({ json: { tokenFile: out, spiffeId, expiresMs, expires }, lines: [out], advice: [said] });
+  });
+}
+
+/** True where there is nothing but an older token. */
+async function isFree(path: string): Promise<boolean> {
+  try {
+    return tokenHash((await readFile(path, 'utf8')).trim()) !== undefined;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return true;
+    throw error;
   }
 }

@@ -17,6 +17,8 @@ export type TrustDocument = {
   readonly crls: readonly Uint8Array[];
   /** How soon to ask again, milliseconds (SPIFFE Trust Domain and Bundle 4.1.3 `spiffe_refresh_hint`); undefined where it was not said. */
   readonly refreshHintMs: number | undefined;
+  /** Grows with each change of the roots, and with nothing else (SPIFFE Trust Domain and Bundle 4.1.2 `spiffe_sequence`); undefined where it was not said. */
+  readonly sequence?: number | undefined;
 };
 
 /** How a caller of the authority proved that it may have an ID. Each kind has been verified by whoever made the value. */
@@ -33,7 +35,16 @@ export type Attestation =
   /** The caller's present certificate, shown in mTLS and judged by identity's rules just now; `serial` as in `CertificateFacts`. */
   | { readonly kind: 'certificate'; readonly spiffeId: SpiffeId; readonly serial: string }
   /** A local caller of the Workload API, whom the socket's mode let in. */
-  | { readonly kind: 'workload'; readonly spiffeId: SpiffeId };
+  | { readonly kind: 'workload'; readonly spiffeId: SpiffeId }
+  /** Whoever can write the authority's own folder and open its keys: a person at its command line, who says life and further names too. */
+  | {
+      readonly kind: 'operator';
+      readonly spiffeId: SpiffeId;
+      /** Milliseconds. */
+      readonly ttlMs: number;
+      readonly dnsNames: readonly string[];
+      readonly ipAddresses: readonly string[];
+    };
 
 /** Why the authority did not issue. `kind` is stable and written to the issuance log; `detail` is for the operator only. */
 export type IssuanceFault = {

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { encodePem } from '../../core/identity/pem.ts';
 import { err, ok } from '../../core/kernel/result.ts';
-import { DATABASE_FILE, openAuthorityStore } from './authority-store.ts';
 import { moveRecordsToLog } from './issuance-log.ts';
 import { keyPath } from './key-files.ts';
 import { metaOf } from './meta-rows.ts';
@@ -25,18 +23,6 @@ export function domainOf(store: AuthorityStore): Result<TrustDomain, string> {
   if (found.value === undefined)
     return err(`there is no authority in ${store.folder}; \`sallyport ca init\` makes one`);
   return ok(found.value as TrustDomain);
-}
-
-/** The trust domain of the authority whose state stands in a folder; undefined where there is none. Nothing is made. */
-export function domainServedFrom(folder: string): string | undefined {
-  if (!existsSync(join(folder, DATABASE_FILE))) return undefined;
-  const store = openAuthorityStore(folder);
-  try {
-    const domain = domainOf(store);
-    return domain.ok ? domain.value : undefined;
-  } finally {
-    store.close();
-  }
 }
 
 /** The newest root in that state. */

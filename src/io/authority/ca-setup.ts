@@ -25,14 +25,13 @@ export async function initAuthority(
   const domain = parseTrustDomain(wanted.trustDomain);
   if (!domain.ok) return err(domain.error.detail);
   const trustDomain = domain.value;
+  if (trustDomain.startsWith('.'))
+    return err(`${trustDomain} would make files that nobody sees: a name begins with no dot`);
   const present = store.read((database) => metaOf(database, 'trust_domain'));
   if (!present.ok) return present;
   if (present.value !== undefined) return err(`${store.folder} is the authority of ${present.value} already`);
-  if (existsSync(join(store.folder, `${trustDomain}.key`))) {
-    return err(
-      `${store.folder} has a development authority of ${trustDomain}; take that up instead, or choose another folder`,
-    );
-  }
+  const bundle = join(store.folder, `${trustDomain}.pem`);
+  if (existsSync(bundle)) return err(`${bundle} is there already, of another authority; choose another folder`);
   const made = await makeRoot(store, trustDomain, wanted.root, deps);
   if (!made.ok) return made;
   const { signer, row } = made.value;

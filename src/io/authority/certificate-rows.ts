@@ -8,9 +8,9 @@ export type StoredCertificate = {
   readonly serial: string;
   readonly signer: number;
   readonly spiffeId: string;
-  /** SHA-256 of its public key; undefined for what a development authority issued before it had a database. */
-  readonly spkiSha256: string | undefined;
-  readonly how: Method | 'imported';
+  /** SHA-256 of its public key. */
+  readonly spkiSha256: string;
+  readonly how: Method;
   /** Who it goes back to, where that may ask again by itself: a pod, a service account, a local workload. Renewals inherit it. */
   readonly bearer: string | undefined;
   readonly notBeforeMs: number;
@@ -19,7 +19,7 @@ export type StoredCertificate = {
 
 /** Stores a certificate. Throws SQLite's constraint error where the serial was ever used before. */
 export function insertCertificate(database: DatabaseSync, certificate: StoredCertificate, atMs: number): void {
-  const { serial, signer, spiffeId, spkiSha256 = null, how, bearer = null, notBeforeMs, notAfterMs } = certificate;
+  const { serial, signer, spiffeId, spkiSha256, how, bearer = null, notBeforeMs, notAfterMs } = certificate;
   database
     .prepare('INSERT INTO certificates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
     .run(serial, signer, spiffeId, spkiSha256, how, bearer, notBeforeMs, notAfterMs, atMs);
@@ -54,6 +54,12 @@ export function livingCertificates(database: DatabaseSync, which: Which, atMs: n
   return database.prepare(sql).all(value, atMs).map(certificateOf);
 }
 
+/** All that have not ended and are not revoked, by ID and the order in which they end. */
+export function allLiving(database: DatabaseSync, atMs: number): readonly StoredCertificate[] {
+  const sql = `SELECT ${COLUMNS} ${STANDING} AND certificates.not_after >= ? ORDER BY spiffe_id, certificates.not_after, serial`;
+  return database.prepare(sql).all(atMs).map(certificateOf);
+}
+
 export function countLiving(database: DatabaseSync, atMs: number): number {
   const sql = `SELECT count(*) AS living ${STANDING} AND certificates.not_after >= ?`;
   return Number(database.prepare(sql).get(atMs)?.['living']);
@@ -77,7 +83,7 @@ function certificateOf(row: Record<string, unknown>): StoredCertificate {
     serial: String(row['serial']),
     signer: Number(row['signer']),
     spiffeId: String(row['spiffe_id']),
-    spkiSha256: textOrNone(row['spki']),
+    spkiSha256: String(row['spki']),
     how: String(row['how']) as StoredCertificate['how'],
     bearer: textOrNone(row['bearer']),
     notBeforeMs: Number(row['not_before']),

@@ -10,6 +10,7 @@ export type TrustJson = {
   readonly crls: readonly string[];
   /** Seconds. */
   readonly refresh_hint?: number;
+  readonly sequence?: number;
 };
 
 /** What is believed, with those who wait for it to change. */
@@ -83,12 +84,13 @@ export function createTrustFeed(
   };
 }
 
-function toJson({ revision, bundles, crls, refreshHintMs }: TrustDocument): TrustJson {
+function toJson({ revision, bundles, crls, refreshHintMs, sequence }: TrustDocument): TrustJson {
   const domains = Array.from(bundles, ([domain, certificates]) => [domain, certificates.map((der) => der.toBase64())]);
   return {
     revision,
     bundles: Object.fromEntries(domains) as TrustJson['bundles'],
     crls: crls.map((der) => der.toBase64()),
     ...(refreshHintMs !== undefined && { refresh_hint: Math.ceil(refreshHintMs / 1_000) }),
+    ...(sequence !== undefined && { sequence }),
   };
 }

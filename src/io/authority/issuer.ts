@@ -12,7 +12,7 @@ import { useToken } from './token-rows.ts';
 import type { DatabaseSync } from 'node:sqlite';
 import type { CertificateRequest } from '../../core/issuance/csr.ts';
 import type { IssuanceDeps } from '../../core/issuance/deps.ts';
-import type { IssuedSvid } from '../../core/issuance/svid.ts';
+import type { IssuedSvid, SvidRequest } from '../../core/issuance/svid.ts';
 import type { SpiffeId } from '../../core/kernel/brand.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { Attestation, IssuanceFault } from '../../core/model/svid.ts';
@@ -136,11 +136,23 @@ class StoringIssuer implements Issuer {
     if (active === undefined)
       return err({ kind: 'issuer_unavailable', detail: 'there is no issuing CA that can be used' });
     const { spiffeId } = right;
-    const { leafTtlMs: ttlMs, dnsNames } = this.#settings;
-    const names = attestation === undefined ? { dnsNames } : {};
-    const wanted = { request, spiffeId, ttlMs, serial: newSerial(random), ...names };
+    const content = this.#contentFor(attestation);
+    // A person is told; a caller that renews by itself gets what is left.
+    if (attestation?.kind === 'operator' && this.#deps.clock.wallMs() + content.ttlMs > active.ca.notAfterMs) {
+      const ends = new Date(active.ca.notAfterMs).toISOString();
+      return err({ kind: 'lifetime_refused', detail: `the issuing CA itself ends at ${ends}` });
+    }
+    const wanted = { request, spiffeId, serial: newSerial(random), ...content };
     const svid = await issueSvid(active.ca, wanted, this.#deps);
     return svid.ok ? ok({ svid: svid.value, signer: active.signer }) : svid;
+  }
+
+  /** What the certificate says beside key, ID and serial. */
+  #contentFor(attestation: Attestation | undefined): Pick<SvidRequest, 'ttlMs' | 'dnsNames' | 'ipAddresses'> {
+    const { leafTtlMs: ttlMs, dnsNames } = this.#settings;
+    if (attestation === undefined) return { ttlMs, dnsNames };
+    if (attestation.kind !== 'operator') return { ttlMs };
+    return { ttlMs: attestation.ttlMs, dnsNames: attestation.dnsNames, ipAddresses: attestation.ipAddresses };
   }
 
   /**

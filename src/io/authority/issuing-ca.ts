@@ -17,11 +17,15 @@ import type { KeyKind } from '../../core/issuance/signing-key.ts';
 import type { TrustDomain } from '../../core/kernel/brand.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { AuthorityStore, Transaction } from './authority-store.ts';
-import type { OpenCaKey } from './key-files.ts';
+import type { EncodeKey, OpenCaKey } from './key-files.ts';
 import type { StoredRoot, StoredSigner } from './signer-rows.ts';
 
 /** Time, randomness and keys for whoever changes CAs. */
-export type CaDeps = IssuanceDeps & { readonly openKey: OpenCaKey };
+export type CaDeps = IssuanceDeps & {
+  readonly openKey: OpenCaKey;
+  /** How new keys are written. Default: unencrypted. */
+  readonly encodeKey?: EncodeKey | undefined;
+};
 
 /** What an issuing CA is to be. */
 export type IssuingRequest = {
@@ -49,7 +53,7 @@ export async function makeIssuingCa(
 ): Promise<Result<IssuingCa, string>> {
   const opened =
     key.kind === 'new'
-      ? await newKeyFile(store, root.trustDomain, 'issuing', key.keyKind)
+      ? await newKeyFile(store, { trustDomain: root.trustDomain, what: 'issuing', keyKind: key.keyKind }, deps)
       : await existingKey(key.reference, deps);
   if (!opened.ok) return opened;
   const { reference, privateKey } = opened.value;
@@ -61,27 +65,36 @@ export async function makeIssuingCa(
   return ok({ der: der.value, keyReference: reference, notAfterMs: certificate.value.notAfterMs });
 }
 
-type NewKey = { readonly reference: string; readonly privateKey: KeyObject };
+/** A private key with where it lies. */
+export type KeyAtHand = { readonly reference: string; readonly privateKey: KeyObject };
 
 /** Makes a key and writes it into the folder, or to `path`; a name with its fingerprint, so that no key ever takes the place of another. */
 export async function newKeyFile(
   store: AuthorityStore,
-  trustDomain: TrustDomain,
-  what: 'root' | 'issuing',
-  keyKind: KeyKind,
-  path?: string,
-): Promise<Result<NewKey, string>> {
+  wanted: {
+    readonly trustDomain: TrustDomain;
+    readonly what: 'root' | 'issuing';
+    readonly keyKind: KeyKind;
+    readonly path?: string | undefined;
+  },
+  { encodeKey }: Pick<CaDeps, 'encodeKey'>,
+): Promise<Result<KeyAtHand, string>> {
+  const { trustDomain, what, keyKind, path } = wanted;
   const { privateKey } = generateKeyPair(keyKind);
   const reference = path ?? `${trustDomain}.${what}-${sha256Hex(spkiOf(privateKey)).slice(0, 8)}.key`;
   try {
-    await writeKeyFile(keyPath(store.folder, reference), privateKey);
+    await writeKeyFile(keyPath(store.folder, reference), privateKey, encodeKey);
     return ok({ reference, privateKey });
   } catch (error) {
     return err(error instanceof Error ? error.message : 'the key cannot be written');
   }
 }
 
-async function existingKey(reference: string, { openKey }: CaDeps): Promise<Result<NewKey, string>> {
+/** Opens a key that is there already. */
+export async function existingKey(
+  reference: string,
+  { openKey }: Pick<CaDeps, 'openKey'>,
+): Promise<Result<KeyAtHand, string>> {
   const opened = await openKey(reference);
   return opened.ok ? ok({ reference, privateKey: opened.value }) : opened;
 }

@@ -14,6 +14,9 @@ import type { Result } from '../../core/kernel/result.ts';
  */
 export type OpenCaKey = (reference: string) => Promise<Result<KeyObject, string>>;
 
+/** A private key as text for a file: PKCS#8 PEM, encrypted or not. */
+export type EncodeKey = (key: KeyObject) => string;
+
 /** Opens keys that are unencrypted PEM files for their owner only. */
 export function plainKeyFiles(folder: string): OpenCaKey {
   return async (reference) => {
@@ -34,9 +37,13 @@ export function keyPath(folder: string, reference: string): string {
   return isAbsolute(reference) ? reference : join(folder, reference);
 }
 
-/** Writes a new key as PKCS#8 PEM, for its owner only. */
-export async function writeKeyFile(path: string, key: KeyObject): Promise<void> {
-  await writeWhole(path, key.export({ type: 'pkcs8', format: 'pem' }), 0o600);
+/** Writes a new key, for its owner only; as unencrypted PKCS#8 PEM where nothing else is given. */
+export async function writeKeyFile(path: string, key: KeyObject, encode: EncodeKey = plainPem): Promise<void> {
+  await writeWhole(path, encode(key), 0o600);
+}
+
+function plainPem(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' });
 }
 
 function openPem(path: string, pem: string): Result<KeyObject, string> {

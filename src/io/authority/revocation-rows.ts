@@ -29,6 +29,18 @@ export function deleteBar(database: DatabaseSync, kind: BarKind, value: string):
   return Number(database.prepare('DELETE FROM bars WHERE kind = ? AND value = ?').run(kind, value).changes) > 0;
 }
 
+/** A bar with when it was put up, milliseconds since the epoch. */
+export type StoredBar = { readonly kind: BarKind; readonly value: string; readonly atMs: number };
+
+export function storedBars(database: DatabaseSync): readonly StoredBar[] {
+  const rows = database.prepare('SELECT kind, value, at FROM bars ORDER BY kind, value').all();
+  return rows.map((row) => ({
+    kind: String(row['kind']) as BarKind,
+    value: String(row['value']),
+    atMs: Number(row['at']),
+  }));
+}
+
 export function isBarred(database: DatabaseSync, kind: BarKind, value: string): boolean {
   return database.prepare('SELECT 1 FROM bars WHERE kind = ? AND value = ?').get(kind, value) !== undefined;
 }

@@ -42,8 +42,8 @@ type Kubernetes = Extract<Attestation, { readonly kind: 'kubernetes' }>;
 
 /**
  * Whether the caller may have a certificate, and for which ID: a join token gives its own, a certificate that is known, not revoked and not
- * ended gives its own again, a service account gives the one of the template, a local workload one of those that are configured. Asked before
- * anything is signed, and once more in the transaction that stores. Faults: `caller_refused`, `id_refused`.
+ * ended gives its own again, a service account gives the one of the template, a local workload one of those that are configured, an operator
+ * the one that he says. Asked before anything is signed, and once more in the transaction that stores. Faults: `caller_refused`, `id_refused`.
  */
 export function rightOf(
   database: DatabaseSync,
@@ -77,6 +77,7 @@ export function callerOf(attestation: Attestation, source: string): Caller {
     case 'certificate':
       return { method, source, renews: attestation.serial };
     case 'workload':
+    case 'operator':
       return { method, source };
     default:
       return attestation satisfies never;
@@ -102,6 +103,9 @@ function claimOf(
         return refused('id_refused', `${spiffeId} is none of the local workloads`);
       return ok({ spiffeId, bearer: `workload:${spiffeId}`, tokenHash: undefined });
     }
+    case 'operator':
+      // No bearer: nobody asks again by itself, and whoever lifts bars may issue beside them.
+      return ok({ spiffeId: attestation.spiffeId, bearer: undefined, tokenHash: undefined });
     default:
       return attestation satisfies never;
   }

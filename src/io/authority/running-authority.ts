@@ -227,7 +227,7 @@ class RunningAuthority implements IssuingAuthority {
       const isTimeAgain = Math.abs(atMs - this.#triedMs) >= RETRY_MS && this.#problems.cas.length > 0;
       const isDue = parts.publisher.isDue(atMs) && this.#problems.cas.length === 0;
       if (changed || isDue || isTimeAgain) await this.#refresh(parts);
-      if (parts.own.isDue(atMs, (serial) => this.isGood(serial))) await this.#renewOwn(parts);
+      if (parts.own.isDue(atMs, (serial) => this.isGood(serial), parts.desk.active?.ca)) await this.#renewOwn(parts);
       if (parts.records.pending > 0) this.#moveRecords(parts);
       this.#prune(parts, atMs);
     } catch (error) {

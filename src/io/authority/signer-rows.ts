@@ -48,6 +48,12 @@ export function storedSigners(database: DatabaseSync): readonly StoredSigner[] {
   return database.prepare('SELECT * FROM signers ORDER BY signer').all().map(signerOf);
 }
 
+/** Grows with each change of the roots that are believed: each was added once, and is retired at most once. */
+export function rootSequence(database: DatabaseSync): number {
+  const sql = "SELECT count(*) + count(*) FILTER (WHERE state = 'retired') AS sequence FROM roots";
+  return Number(database.prepare(sql).get()?.['sequence']);
+}
+
 export type NewRoot = Pick<StoredRoot, 'der' | 'state' | 'keyReference' | 'notAfterMs' | 'crl'>;
 
 /** Stores a root. Gives its number. */

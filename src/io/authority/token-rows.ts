@@ -23,6 +23,20 @@ export function tokenOf(database: DatabaseSync, hash: string): StoredToken | und
   return { spiffeId: String(row['spiffe_id']), expiresMs: Number(row['expires_at']), state };
 }
 
+/** A token that somebody may still enrol with. Of the token itself nothing is known but its hash. */
+export type OpenToken = { readonly hash: string; readonly spiffeId: string; readonly expiresMs: number };
+
+export function openTokens(database: DatabaseSync, atMs: number): readonly OpenToken[] {
+  const sql = `SELECT hash, spiffe_id, expires_at FROM tokens WHERE state = 'open' AND expires_at > ?
+    ORDER BY spiffe_id, expires_at`;
+  const rows = database.prepare(sql).all(atMs);
+  return rows.map((row) => ({
+    hash: String(row['hash']),
+    spiffeId: String(row['spiffe_id']),
+    expiresMs: Number(row['expires_at']),
+  }));
+}
+
 /** Uses up an open token; false where it was not open any more. */
 export function useToken(database: DatabaseSync, hash: string): boolean {
   const sql = "UPDATE tokens SET state = 'used' WHERE hash = ? AND state = 'open'";

@@ -4,7 +4,7 @@ import { makeCrl } from '../../core/issuance/crl.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { isPublished } from './ca-files.ts';
 import { revokedOf } from './revocation-rows.ts';
-import { nextCrlNumber, storeCrl, storedRoots, storedSigners } from './signer-rows.ts';
+import { nextCrlNumber, rootSequence, storeCrl, storedRoots, storedSigners } from './signer-rows.ts';
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { TrustDomain } from '../../core/kernel/brand.ts';
@@ -61,7 +61,7 @@ class Publisher implements TrustPublisher {
     this.#store = store;
     this.#settings = settings;
     this.#clock = clock;
-    this.document = documentOf([], [], settings);
+    this.document = documentOf({ roots: [], crls: [], sequence: 0 }, settings);
   }
 
   get entries(): number {
@@ -87,7 +87,7 @@ class Publisher implements TrustPublisher {
     this.#listed = new Map([...this.#listed].filter(([signer]) => signers.includes(signer)));
     const read = this.#store.read((database) => publishedIn(database, signers));
     if (!read.ok) return [...problems, read.error];
-    this.document = documentOf(read.value.roots, read.value.crls, this.#settings);
+    this.document = documentOf(read.value, this.#settings);
     return problems;
   }
 
@@ -128,23 +128,30 @@ function saidBy(revoked: readonly Revoked[]): string {
   return hash.digest('hex');
 }
 
-type Published = { readonly roots: readonly Uint8Array[]; readonly crls: readonly Uint8Array[] };
+type Published = {
+  readonly roots: readonly Uint8Array[];
+  readonly crls: readonly Uint8Array[];
+  readonly sequence: number;
+};
 
 /** The lists of the CAs in question, in that order, then those that roots signed themselves. */
 function publishedIn(database: DatabaseSync, listing: readonly number[]): Published {
   const stored = new Map(storedSigners(database).map(({ signer, crl }) => [signer, crl]));
   const roots = storedRoots(database).filter(isPublished);
   const crls = [...listing.map((signer) => stored.get(signer)), ...roots.map(({ crl }) => crl)];
-  return { roots: roots.map(({ der }) => der), crls: crls.filter((crl) => crl !== undefined) };
+  return {
+    roots: roots.map(({ der }) => der),
+    crls: crls.filter((crl) => crl !== undefined),
+    sequence: rootSequence(database),
+  };
 }
 
 function documentOf(
-  roots: readonly Uint8Array[],
-  crls: readonly Uint8Array[],
+  { roots, crls, sequence }: Published,
   { trustDomain, refreshHintMs }: PublisherSettings,
 ): TrustDocument {
-  const hash = createHash('sha256').update(`${roots.length} ${refreshHintMs} `);
+  const hash = createHash('sha256').update(`${roots.length} ${refreshHintMs} ${sequence} `);
   for (const der of [...roots, ...crls]) hash.update(createHash('sha256').update(der).digest());
   const revision = hash.digest('hex').slice(0, 32);
-  return Object.freeze({ revision, bundles: new Map([[trustDomain, roots]]), crls, refreshHintMs });
+  return Object.freeze({ revision, bundles: new Map([[trustDomain, roots]]), crls, refreshHintMs, sequence });
 }

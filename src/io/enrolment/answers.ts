@@ -51,7 +51,7 @@ function readObject(text: string): Result<Json, ClientFault> {
 
 /** Our own domain must be in it: who would let itself be told otherwise could believe nobody any more, the authority included. */
 function trustOf(json: Json | undefined, trustDomain: TrustDomain): Result<TrustDocument, ClientFault> {
-  const { revision, bundles: all, crls: lists, refresh_hint: hint } = json ?? {};
+  const { revision, bundles: all, crls: lists, refresh_hint: hint, sequence: count } = json ?? {};
   if (typeof revision !== 'string' || !/^[\x21-\x7e]{1,256}$/.test(revision))
     return malformed('the trust document has no revision');
   const bundles = bundlesOf(objectOf(all));
@@ -60,10 +60,13 @@ function trustOf(json: Json | undefined, trustDomain: TrustDomain): Result<Trust
     return malformed(`the trust document has no roots of ${trustDomain}`);
   const crls = bytesOf(lists, MAX_LIST);
   if (crls === undefined) return malformed('the trust document has no list of revocation lists');
-  if (hint === undefined) return ok({ revision, bundles, crls, refreshHintMs: undefined });
+  // For the reader only: a number that is none is as good as none.
+  const sequence = typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
+  const said = { revision, bundles, crls, ...(sequence !== undefined && { sequence }) };
+  if (hint === undefined) return ok({ ...said, refreshHintMs: undefined });
   const isTime = typeof hint === 'number' && Number.isInteger(hint) && hint >= 0;
   if (!isTime) return malformed('the trust document has a refresh hint that is no number of seconds');
-  return ok({ revision, bundles, crls, refreshHintMs: Math.min(hint, DAY_S) * 1_000 });
+  return ok({ ...said, refreshHintMs: Math.min(hint, DAY_S) * 1_000 });
 }
 
 function bundlesOf(json: Json | undefined): ReadonlyMap<TrustDomain, readonly Uint8Array[]> | undefined {

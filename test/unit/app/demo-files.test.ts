@@ -36,8 +36,9 @@ test('identities: callers of our domain are trusted, the stranger is sound but o
   const trust = createTrustStore(new Map([['example.org' as TrustDomain, bundle.value.map(({ der }) => der)]]));
   assert.ok(trust.ok);
   const verdicts = Object.values(callers).map(({ cert }) => {
-    const leaf = new Uint8Array(new X509Certificate(cert).raw);
-    const peer = verifyPeer([leaf], trust.value, Date.now(), { purpose: 'client', requireCrl: false });
+    const blocks = pemBlocks(cert);
+    const chain = blocks.ok ? blocks.value.map(({ der }) => der) : [];
+    const peer = verifyPeer(chain, trust.value, Date.now(), { purpose: 'client', requireCrl: false });
     return peer.kind === 'rejected' ? peer.fault.code : peer.spiffeId;
   });
   assert.deepEqual(verdicts, [

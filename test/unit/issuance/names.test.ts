@@ -5,19 +5,20 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { parseSpiffeId } from '../../../src/core/identity/spiffe-id.ts';
-import { createAuthority } from '../../../src/core/issuance/authority.ts';
-import { issueLeaf } from '../../../src/core/issuance/leaf.ts';
-import { systemClock, systemRandom } from '../../support/system-clock.ts';
+import { newSerial } from '../../../src/core/issuance/deps.ts';
+import { issueSvid } from '../../../src/core/issuance/svid.ts';
+import { systemRandom } from '../../support/system-clock.ts';
+import { deps, ID, MINUTE, request, rootSigner } from './making.ts';
 
-import type { LeafRequest } from '../../../src/core/issuance/leaf.ts';
+import type { SvidRequest } from '../../../src/core/issuance/svid.ts';
 
-const deps = { clock: systemClock, random: systemRandom };
-const made = await createAuthority('example.org', 86_400_000, deps);
-const authority = made.ok ? made.value : assert.fail();
+const signer = await rootSigner();
+const asked = await request();
 
-async function issue(request: Partial<LeafRequest>): Promise<X509Certificate | string> {
-  const issued = await issueLeaf(authority, { id: 'spiffe://example.org/a', ttlMs: 60_000, ...request }, deps);
-  return issued.ok ? new X509Certificate(issued.value.certificatePem) : issued.error;
+async function issue(wanted: Partial<SvidRequest>): Promise<X509Certificate | string> {
+  const serial = newSerial(systemRandom);
+  const issued = await issueSvid(signer, { request: asked, spiffeId: ID, ttlMs: MINUTE, serial, ...wanted }, deps);
+  return issued.ok ? new X509Certificate(issued.value.chain[0] ?? new Uint8Array()) : issued.error.detail;
 }
 
 for (const address of [
@@ -81,8 +82,8 @@ test('property: what is issued says exactly the ID that was asked for; anything 
     fc.asyncProperty(path, async (text) => {
       const id = `spiffe://example.org/${text}`;
       const parsed = parseSpiffeId(id);
-      const certificate = await issue({ id });
-      const isWorkload = parsed.ok && parsed.value.trustDomain === authority.trustDomain && parsed.value.path !== '';
+      const certificate = await issue({ spiffeId: id });
+      const isWorkload = parsed.ok && parsed.value.trustDomain === signer.trustDomain && parsed.value.path !== '';
       assert.equal(typeof certificate !== 'string', isWorkload, id);
       if (typeof certificate !== 'string') assert.equal(certificate.subjectAltName, `URI:${id}`);
     }),

@@ -1,0 +1,61 @@
+import { dirname, resolve } from 'node:path';
+
+import { systemClock } from '../../app/system.ts';
+import { ok } from '../../core/kernel/result.ts';
+import { initAuthority } from '../../io/authority/ca-setup.ts';
+import { DEFAULT_LIST_FILE_TTL_MS, writeListFile } from '../../io/authority/list-file.ts';
+import { setAside } from '../../io/authority/set-aside.ts';
+import { fileOption, issuingRequest, withAuthority } from '../authority-at-hand.ts';
+import { EXIT } from '../exit-codes.ts';
+import { inert } from '../terminal.ts';
+
+import type { CaFiles } from '../../io/authority/ca-files.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import type { CaInitOptions } from '../define-ca.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** `sallyport ca init`. */
+export async function init(options: CaInitOptions, terminal: Terminal): Promise<ExitCode> {
+  if (options.force === true) {
+    const aside = await setAside(options.dir, options.trustDomain, systemClock.wallMs());
+    if (!aside.ok) {
+      terminal.err(terminal.style('err', 'red', `sallyport: ${inert(aside.error)}`));
+      return EXIT.outside;
+    }
+    if (aside.value !== undefined)
+      terminal.err(`the authority that was there is in ${aside.value}; nothing that it issued is believed any more`);
+  }
+  const { trustDomain, ttl, keyType } = options;
+  const root = { keyKind: keyType, ttlMs: ttl, keyFile: fileOption(options.rootKey) };
+  return withAuthority(
+    options,
+    terminal,
+    async ({ store, deps }) => {
+      const made = await initAuthority(store, { trustDomain, root, issuing: issuingRequest(options) }, deps);
+      if (!made.ok) return made;
+      const lists = await writeListFile(store, { ttlMs: DEFAULT_LIST_FILE_TTL_MS }, deps);
+      const { trustBundle, rootKey, issuingKey } = made.value;
+      const revocationList = lists.ok ? lists.value.revocationList : undefined;
+      return ok({
+        json: { trustDomain, trustBundle, rootKey, issuingKey, revocationList },
+        lines: [trustBundle, rootKey, issuingKey, ...(revocationList === undefined ? [] : [revocationList])],
+        advice: advice(options, made.value),
+        problem: lists.ok ? undefined : `${lists.error}; \`sallyport ca crl\` signs the lists later`,
+      });
+    },
+    true,
+  );
+}
+
+function advice(options: CaInitOptions, { rootKey, issuingKey }: CaFiles): readonly (string | undefined)[] {
+  const isInFolder = dirname(resolve(rootKey)) === resolve(options.dir);
+  const isPlain = options.passphrase === undefined;
+  return [
+    isInFolder
+      ? `${rootKey} is needed for \`ca renew\` and \`ca root\` only: move it to a safe place, and name it there with --root-key`
+      : undefined,
+    isPlain && options.issuingKey === undefined
+      ? `${issuingKey} is not encrypted: whoever reads it can be anyone in ${options.trustDomain}; --passphrase encrypts keys`
+      : undefined,
+  ];
+}
