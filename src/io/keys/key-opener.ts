@@ -2,6 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 
 import { pemBlocks } from '../../core/identity/pem.ts';
 import { err, ok } from '../../core/kernel/result.ts';
+import { derivationProblem } from './derivation-cost.ts';
 import { readPassphrase } from './passphrase.ts';
 import { openTokenKey, TOKEN_LABEL, tokenReference } from './token-key.ts';
 
@@ -37,7 +38,9 @@ export function createKeyOpener(settings: KeySettings): KeyOpener {
         case 'plain':
           return openPem(bytes, undefined);
         case 'encrypted':
-          return withPassphrase(settings, (passphrase) => openPem(bytes, passphrase));
+          return form.problem === undefined
+            ? withPassphrase(settings, (passphrase) => openPem(bytes, passphrase))
+            : err(`the private key cannot be decrypted: ${form.problem}`);
         case 'pkcs12':
           return withPassphrase(settings, async (passphrase) => {
             const { openPkcs12 } = await import('./pkcs12.ts');
@@ -53,7 +56,9 @@ export function createKeyOpener(settings: KeySettings): KeyOpener {
 }
 
 type Form =
-  | { readonly kind: 'plain' | 'encrypted' | 'pkcs12' }
+  | { readonly kind: 'plain' | 'pkcs12' }
+  /** `problem`: why no passphrase is tried. */
+  | { readonly kind: 'encrypted'; readonly problem: string | undefined }
   | { readonly kind: 'token'; readonly pem: string }
   | { readonly kind: 'unknown'; readonly detail: string };
 
@@ -65,18 +70,24 @@ function formOf(bytes: Uint8Array): Form {
   if (bytes[0] === 0x30) return { kind: 'pkcs12' };
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
   const reference = tokenReference(text);
-  if (reference !== undefined) return { kind: 'token', pem: reference };
+  if (reference !== undefined)
+    return reference.ok ? { kind: 'token', pem: reference.value } : { kind: 'unknown', detail: reference.error };
   const blocks = pemBlocks(text);
   const labels = blocks.ok ? blocks.value.map(({ label }) => label) : legacyLabels(text);
   const keys = labels.filter((label) => label.endsWith('PRIVATE KEY') || label === TOKEN_LABEL);
   if (keys.length !== 1) return { kind: 'unknown', detail: `holds ${keys.length} private keys; ${FORMS}` };
-  const isEncrypted = keys[0] === 'ENCRYPTED PRIVATE KEY' || text.includes('Proc-Type: 4,ENCRYPTED');
-  return { kind: isEncrypted ? 'encrypted' : 'plain' };
+  if (keys[0] === TOKEN_LABEL)
+    return { kind: 'unknown', detail: 'the reference to a key in a token has to be all that the file holds' };
+  if (keys[0] !== 'ENCRYPTED PRIVATE KEY')
+    return text.includes('Proc-Type: 4,ENCRYPTED') ? { kind: 'encrypted', problem: undefined } : { kind: 'plain' };
+  if (!blocks.ok) return { kind: 'unknown', detail: `is no PEM that can be read (${blocks.error})` };
+  const der = blocks.value.find(({ label }) => label === 'ENCRYPTED PRIVATE KEY')?.der;
+  return { kind: 'encrypted', problem: der && derivationProblem(der) };
 }
 
 /** Keys as OpenSSL once encrypted them have header lines in their PEM (RFC 1421 4.6), which strict PEM (RFC 7468) has not. */
 function legacyLabels(text: string): readonly string[] {
-  return Array.from(text.matchAll(/^-----BEGIN ([A-Z0-9# ]{1,64})-----\r?$/gm), ([, label = '']) => label);
+  return Array.from(text.matchAll(/^-----BEGIN ([A-Z0-9# ]{1,64})-----[ \t]*\r?$/gm), ([, label = '']) => label);
 }
 
 function openPem(bytes: Uint8Array, passphrase: string | undefined): Result<OpenedKey, string> {

@@ -11,14 +11,32 @@ export const TOKEN_LABEL = 'PKCS#11 PROVIDER URI';
 
 const DESCRIPTION = 'PKCS#11 Provider URI v1.0';
 
+/** Of a reference, characters. */
+const MAX_LENGTH = 8_192;
+
 /** A PKCS#11 URI (RFC 7512 2.3) without line ends. */
 const URI = /^pkcs11:[\x21-\x7e]{1,2000}$/;
 
-/** The PEM form of a file that refers to a key in a token: that PEM itself, or the bare URI; undefined for any other file. */
-export function tokenReference(text: string): string | undefined {
+/** That one block and nothing else: OpenSSL would pass over it without the provider, and take a key that follows. */
+const PEM = new RegExp(
+  `^-----BEGIN ${TOKEN_LABEL}-----\r?\n(?:[A-Za-z0-9+/=]{1,76}\r?\n){1,64}-----END ${TOKEN_LABEL}-----$`,
+);
+
+/** One attribute of the path that tells keys of a token apart; OpenSSL would take the first of those that fit. */
+const NAMES_A_KEY = /^pkcs11:(?:[^?]*;)?(?:object|id)=[^;?]/;
+
+/**
+ * The PEM form of a file that refers to a key in a token: that PEM itself, or the bare URI; undefined for any other file. Fails where a URI names a token and
+ * none of its keys.
+ */
+export function tokenReference(text: string): Result<string, string> | undefined {
+  if (text.length > MAX_LENGTH) return undefined;
   const trimmed = text.trim();
-  if (trimmed.startsWith(`-----BEGIN ${TOKEN_LABEL}-----`)) return `${trimmed}\n`;
-  return URI.test(trimmed) ? encodePem(TOKEN_LABEL, uriDer(trimmed)) : undefined;
+  if (PEM.test(trimmed)) return ok(`${trimmed}\n`);
+  if (!URI.test(trimmed)) return undefined;
+  return NAMES_A_KEY.test(trimmed)
+    ? ok(encodePem(TOKEN_LABEL, uriDer(trimmed)))
+    : err('the PKCS#11 URI names no key of its token; add `object=` or `id=`');
 }
 
 /** Opens the key by reference: it stays in its token. */
