@@ -27,7 +27,7 @@ export type KeptIdentity = {
 export interface IdentityKeep {
   /** What was kept; undefined where nothing was. An error where it must not be used: others can read it, or it is not what was written. */
   load(): Promise<Result<KeptIdentity | undefined, string>>;
-  /** Replaces what was kept, whole or not at all. */
+  /** Replaces what was kept, whole or not at all; one after the other, in the order of the calls. */
   save(kept: KeptIdentity): Promise<Result<undefined, string>>;
 }
 
@@ -54,9 +54,15 @@ const schema = z.strictObject({
  * the key in it (PKCS#8, AES-256). No effects yet.
  */
 export function createIdentityKeep(folder: string, authority: string, passphrase?: string): IdentityKeep {
+  // A certificate and news of trust may come at once: two writers would share the file that is not finished yet.
+  let last: Promise<unknown> = Promise.resolve();
   return {
     load: () => guarded(folder, () => load(folder, authority, passphrase)),
-    save: (kept) => guarded(folder, () => save(folder, authority, passphrase, kept)),
+    save: (kept) => {
+      const saved = last.then(() => guarded(folder, () => save(folder, authority, passphrase, kept)));
+      last = saved;
+      return saved;
+    },
   };
 }
 

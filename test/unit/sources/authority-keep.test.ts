@@ -59,6 +59,17 @@ test('one file that only we can read, in a folder that only we can write to, and
   assert.equal((await stat(folder)).mode & 0o777, 0o700);
 });
 
+test('what is kept while something is being kept comes after it: each is whole, and the last one stays', async (context) => {
+  const folder = join(await tempFolder(context), 'new');
+  const keep = createIdentityKeep(folder, AUTHORITY);
+  const all = Array.from({ length: 8 }, (_, index) => ({ ...KEPT, firstRoots: String(index).repeat(64) }));
+  const saved = await Promise.all(all.map((kept) => keep.save(kept)));
+  for (const result of saved) assert.deepEqual(result, { ok: true, value: undefined });
+  const loaded = await keep.load();
+  assert.equal(loaded.ok && loaded.value?.firstRoots, '7'.repeat(64));
+  assert.deepEqual(await readdir(folder), ['identity.json']);
+});
+
 test('a passphrase encrypts the key on disk, and opens it; without it, or with another one, it is not used', async (context) => {
   const folder = await tempFolder(context);
   const keep = createIdentityKeep(folder, AUTHORITY, 'a good one');
