@@ -65,6 +65,10 @@ export class AuthorityProcess {
     this.#config = config;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   get url(): string {
     return `https://127.0.0.1:${this.#port}`;
   }

@@ -5,10 +5,14 @@ import { connect as connectTls } from 'node:tls';
 
 import type { Issued } from './pki.ts';
 import { connectRaw, type RawPeer, type RawResponse } from './raw-http1-peer.ts';
+import type { SidecarProcess } from './sidecar-process.ts';
 import type { System } from './system.ts';
 
+/** What a client needs to know of a system. */
+export type Reachable = Pick<System, 'tls'> & { readonly sidecar: Pick<SidecarProcess, 'port'> };
+
 /** A raw HTTP/1.1 connection of the ordinary peer, or of another; closed with the test. */
-export async function connectHttp1(context: TestContext, system: System, issued?: Issued): Promise<RawPeer> {
+export async function connectHttp1(context: TestContext, system: Reachable, issued?: Issued): Promise<RawPeer> {
   const peer = await connectRaw({ port: system.sidecar.port, tls: system.tls(issued) });
   context.after(() => peer.close());
   return peer;
@@ -29,7 +33,11 @@ export async function post(peer: RawPeer, target: string, type: string, body: st
 }
 
 /** An HTTP/2 session of the ordinary peer, or of another; destroyed with the test. */
-export async function connectHttp2(context: TestContext, system: System, issued?: Issued): Promise<ClientHttp2Session> {
+export async function connectHttp2(
+  context: TestContext,
+  system: Reachable,
+  issued?: Issued,
+): Promise<ClientHttp2Session> {
   const socket = connectTls({ port: system.sidecar.port, host: '127.0.0.1', ...system.tls(issued, 'h2') });
   await once(socket, 'secureConnect');
   const session = connect('https://agent.test', { createConnection: () => socket });
@@ -100,7 +108,7 @@ const UPGRADE = [
 ].join('\r\n');
 
 /** A WebSocket whose frames are none: after the 101 the echo upstream gives bytes back as they are. */
-export async function openWebSocket(context: TestContext, system: System, issued?: Issued): Promise<RawPeer> {
+export async function openWebSocket(context: TestContext, system: Reachable, issued?: Issued): Promise<RawPeer> {
   const peer = await connectHttp1(context, system, issued);
   peer.send(`GET /socket HTTP/1.1\r\n${UPGRADE}\r\n\r\n`);
   const { status } = await peer.head();
@@ -113,7 +121,7 @@ export async function openWebSocket(context: TestContext, system: System, issued
 /** A gRPC stream that has got its first message back from the echo upstream. */
 export async function openGrpcStream(
   context: TestContext,
-  system: System,
+  system: Reachable,
   issued?: Issued,
 ): Promise<ClientHttp2Stream> {
   const session = await connectHttp2(context, system, issued);
@@ -124,7 +132,7 @@ export async function openGrpcStream(
 }
 
 /** An upload over HTTP/1.1 whose body stands still after it has begun. */
-export async function openUpload(context: TestContext, system: System, issued?: Issued): Promise<RawPeer> {
+export async function openUpload(context: TestContext, system: Reachable, issued?: Issued): Promise<RawPeer> {
   const peer = await connectHttp1(context, system, issued);
   peer.send('POST /upload HTTP/1.1\r\nHost: agent.test\r\nContent-Length: 10\r\n\r\n12345');
   return peer;
@@ -133,7 +141,7 @@ export async function openUpload(context: TestContext, system: System, issued?: 
 /** One of each kind of thing that can be open, before an echo upstream at `auto://`. */
 export async function openEverything(
   context: TestContext,
-  system: System,
+  system: Reachable,
   issued?: Issued,
 ): Promise<readonly OpenThing[]> {
   const stream = await openGrpcStream(context, system, issued);

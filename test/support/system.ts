@@ -142,7 +142,11 @@ export function systemConfig(options: Omit<SystemOptions, 'authority' | 'files'>
 }
 
 /** What a client needs to speak to a sidecar: its own certificate, and nobody's word but the authority's for ours. */
-export function clientTls(authority: Authority, issued: Issued | undefined, alpn: string): ConnectionOptions {
+export function clientTls(
+  authority: Pick<Authority, 'bundlePem'>,
+  issued: Issued | undefined,
+  alpn: string,
+): ConnectionOptions {
   return {
     ...(issued !== undefined && { cert: issued.chainPem, key: issued.keyPem }),
     ca: authority.bundlePem,
