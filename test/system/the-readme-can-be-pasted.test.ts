@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 
+import { loadAuthorityConfig } from '../../src/core/config/authority-config.ts';
+import { loadConfig } from '../../src/core/config/config.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -71,6 +75,61 @@ test('README: an agent is wrapped, called and refused by what stands there, on o
     if (await exists('sha256sum')) await readsTheLog(mine);
   }
 });
+
+test('README: an agent gets its identity by what stands there, on other ports', async (context) => {
+  const folder = await tempFolder(context);
+  const [commands = ''] = commandsBelow('Give your agents identities');
+  assert.ok(commands.trim().split('\n').length < 15, 'under 15 lines');
+  const port = await freePort();
+  await mkdir(join(folder, 'policy'));
+  await writeFile(join(folder, 'policy/p.rego'), 'package sallyport.authz\n\ndefault decision := false\n');
+  await writeFile(join(folder, 'authority.yaml'), `listen: 127.0.0.1:${port}\n`);
+  const script = commands
+    .replace('ca serve &', 'ca serve --config authority.yaml & echo "authority: $!"')
+    .replace('127.0.0.1:8444"', `127.0.0.1:${port}"`)
+    .replace('0.0.0.0:8443', '127.0.0.1:0')
+    .replace(/^(.* run --config)/m, 'exec $1');
+  const said = start(context, '/bin/sh', ['-e', '-c', script], folder);
+  context.after(() => {
+    const authority = Number(/^authority: (\d+)$/m.exec(said())?.[1]);
+    if (authority > 0) process.kill(authority, 'SIGKILL');
+  });
+  await until('the identity', () => said().includes('"spiffe_id":"spiffe://example.org/agents/mine"'));
+  await until('the listener', () => portIn(said(), /"port":(\d+),"msg":"listening"/));
+});
+
+test('README: what the authority and a sidecar are told in Kubernetes is what they understand', () => {
+  const [, section = ''] = README.split('\n## Give your agents identities\n');
+  const [, block = ''] = /```yaml\n(.*?)```/s.exec(section) ?? [];
+  const [authority = '', sidecar = ''] = block.split('# in the sidecar');
+  const config = loadAuthorityConfig(authority, {});
+  assert.ok(config.ok, JSON.stringify(config));
+  assert.equal(config.value.kubernetes?.audience, 'sallyport');
+  const keys = sidecar.split('\n').slice(1).join('\n    ');
+  const identity = `identity:\n  source: authority\n  authority:\n    url: https://ca\n    id: spiffe://example.org/ca\n    trustBundle: r.pem\n    ${keys}`;
+  const rest = "\ninbound: [{listen: '127.0.0.1:0', upstream: 'http://127.0.0.1:1'}]\npolicy: {bundle: p}\n";
+  const read = loadConfig(identity + rest, {});
+  assert.ok(read.ok, JSON.stringify(read));
+});
+
+test('README: the outbound listener that stands there is one', () => {
+  const [, section = ''] = README.split("\n## Guard the agent's own calls\n");
+  const [, block = ''] = /```yaml\n(.*?)```/s.exec(section) ?? [];
+  const rest =
+    "identity: {certificate: c, privateKey: k, trustBundles: {example.org: t}}\ninbound: [{listen: '127.0.0.1:0', upstream: 'http://127.0.0.1:1'}]\npolicy: {bundle: p}\n";
+  const read = loadConfig(block + rest, {});
+  assert.ok(read.ok, JSON.stringify(read));
+  assert.equal(read.value.outbound.length, 1);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 /** The commands below "Decision records": show, verify, and the hash by hand. */
 async function readsTheLog(mine: string): Promise<void> {
