@@ -56,6 +56,8 @@ export function rightOf(
   const { spiffeId, bearer } = right.value;
   const wrong = ownProblem(spiffeId, settings);
   if (wrong !== undefined) return refused('id_refused', wrong);
+  if (bearer !== undefined && isWithdrawn(bearer, spiffeId, settings))
+    return refused('caller_refused', `${bearer} is configured no more`);
   if (isBarred(database, 'id', spiffeId)) return refused('id_refused', `${spiffeId} is barred`);
   const mayAskAgain =
     attestation.kind === 'certificate' || bearer === undefined || !isBarred(database, 'bearer', bearer);
@@ -161,6 +163,18 @@ function byServiceAccount(
   if (id.value.trustDomain !== trustDomain) return refused('id_refused', `${text} is not of ${trustDomain}`);
   const bearer = pod === undefined ? `account:${namespace}/${serviceAccount}` : `pod:${pod.uid}`;
   return ok({ spiffeId: id.value.id, bearer, tokenHash: undefined });
+}
+
+/**
+ * True where the configuration does not give any more what the first certificate of a renewed one was given for: otherwise who was let in once would
+ * renew for ever. Of a pod nothing but its UID is known: it is withdrawn with all service accounts.
+ */
+function isWithdrawn(bearer: string, spiffeId: SpiffeId, { workloads, kubernetes }: RightsSettings): boolean {
+  const [kind, name = ''] = bearer.split(/:(.*)/s, 2);
+  if (kind === 'workload') return !workloads.includes(spiffeId);
+  if (kubernetes === undefined) return true;
+  const [namespace = '', account = ''] = name.split('/');
+  return kind === 'account' && !isListed(kubernetes.namespaces, namespace, account);
 }
 
 function isListed(

@@ -190,6 +190,30 @@ describe('a certificate', () => {
     );
   });
 
+  test('of a workload, or a service account, that is configured no more does not renew', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const before = await world.run();
+    const callers: readonly Attestation[] = [
+      { kind: 'workload', spiffeId: AGENT },
+      { kind: 'kubernetes', namespace: 'agents', serviceAccount: 'researcher', pod: undefined },
+      pod('open', 'x'),
+    ];
+    const first = await Promise.all(callers.map(async (caller) => valueOf(await ask(before, caller))));
+    const byToken = valueOf(await ask(before, world.token()));
+    const outcomes = async (authority: IssuingAuthority): Promise<readonly string[]> =>
+      Promise.all([...first, byToken].map(async (svid) => outcome(await ask(authority, certificate(svid)))));
+    assert.deepEqual(await outcomes(before), ['issued', 'issued', 'issued', 'issued']);
+    await before.stop();
+    const fewer = await world.run({
+      workloads: [],
+      kubernetes: { template: 'spiffe://example.org/ns/{namespace}/sa/{serviceAccount}', namespaces: { open: ['*'] } },
+    });
+    assert.deepEqual(await outcomes(fewer), ['caller_refused', 'caller_refused', 'issued', 'issued']);
+    await fewer.stop();
+    const none = await world.run({ kubernetes: undefined });
+    assert.deepEqual(await outcomes(none), ['issued', 'caller_refused', 'caller_refused', 'issued']);
+  });
+
   test('renews with the same key, and with another', async (context) => {
     const world = await createAuthorityWorld(context);
     const authority = await world.run();
