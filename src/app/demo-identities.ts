@@ -77,7 +77,8 @@ async function makeAuthority(folder: string, trustDomain: string): Promise<DemoA
 
 async function caller(authority: DemoAuthority, folder: string, name: CallerName): Promise<CallerIdentity> {
   const id = CALLERS[name];
-  const { certificate, privateKey = '' } = await issue(authority, folder, id);
+  // One of them is an agent that is called as well.
+  const { certificate, privateKey = '' } = await issue(authority, folder, id, ['localhost']);
   const [cert, key, ca] = await Promise.all(
     [certificate, privateKey, join(folder, `${TRUST_DOMAIN}.pem`)].map((path) => readFile(path, 'utf8')),
   );

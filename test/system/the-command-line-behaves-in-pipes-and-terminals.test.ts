@@ -90,6 +90,7 @@ for (const args of [['version'], ['--help'], ['ca', 'issue', '--help']]) {
   test(`sallyport ${args.join(' ')} loads the command line and nothing else`, async (context) => {
     const loaded = await loadedBy(context, ...args);
     const wanted = [
+      'cli/ca',
       'cli/commands',
       'cli/define',
       'cli/exit',
