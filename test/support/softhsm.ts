@@ -1,5 +1,6 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { commandPath } from './commands.ts';
@@ -33,16 +34,25 @@ export const needsSoftHsm = {
       : 'needs SoftHSM, p11-kit, pkcs11-tool and pkcs11-provider (.ci/softhsm installs them)',
 };
 
-/** A token with one key, as a process sees it that is started with `env`. */
+/** A token, as a process sees it that is started with `env`. */
 export type SoftToken = {
+  /** Of its first key, `issuing`. */
   readonly uri: string;
   readonly env: Readonly<Record<string, string>>;
   readonly folder: string;
+  /** Makes one more key pair; `keyType` as pkcs11-tool names it. Gives its URI. */
+  readonly addKey: (label: string, keyType?: string) => string;
+  /** SubjectPublicKeyInfo of a key, DER. */
+  readonly spki: (label?: string) => Buffer;
+  /** Takes the token away: nobody who used it is answered any more. */
+  readonly takeAway: () => Promise<void>;
+  /** Puts it back, at the same address. */
+  readonly putBack: () => Promise<void>;
 };
 
 /**
  * Makes a token with a key pair that cannot be extracted, and serves it from a process of its own until the test ends. `keyType` as pkcs11-tool
- * names it.
+ * names it. The commands are those of docs/keys.md.
  */
 export async function softToken(context: TestContext, keyType = 'EC:prime256v1'): Promise<SoftToken> {
   const folder = await tempFolder(context);
@@ -56,32 +66,75 @@ export async function softToken(context: TestContext, keyType = 'EC:prime256v1')
   const env = { ...process.env, SOFTHSM2_CONF: at('softhsm2.conf') };
   const quietly = { env, stdio: 'pipe' } as const;
   execFileSync('softhsm2-util', ['--init-token', '--free', '--label', 'ca', '--pin', PIN, '--so-pin', '5678'], quietly);
-  const login = ['--module', SOFTHSM, '--login', '--pin', PIN, '--token-label', 'ca'];
-  execFileSync(
-    'pkcs11-tool',
-    [...login, '--keypairgen', '--key-type', keyType, '--id', '01', '--label', 'issuing'],
-    quietly,
-  );
-  const socket = at('p11.sock');
-  const server = spawn(
-    'p11-kit',
-    ['server', '--foreground', '--provider', SOFTHSM, '--name', socket, 'pkcs11:token=ca'],
-    {
-      env,
-      stdio: 'ignore',
-    },
-  );
-  context.after(() => void server.kill('SIGKILL'));
-  await until('the token server', () => existsSync(socket));
+  const login = ['--module', SOFTHSM, '--token-label', 'ca', '--login', '--pin', PIN];
+  let keys = 0;
+  const addKey = (label: string, type = 'EC:prime256v1'): string => {
+    keys += 1;
+    const id = keys.toString(16).padStart(2, '0');
+    execFileSync('pkcs11-tool', [...login, '--keypairgen', '--key-type', type, '--id', id, '--label', label], quietly);
+    return `pkcs11:token=ca;object=${label};type=private`;
+  };
+  const uri = addKey('issuing', keyType);
+  const server = new TokenServer(at('p11.sock'), env);
+  context.after(() => server.stop());
+  await server.start();
   return {
-    uri: 'pkcs11:token=ca;object=issuing;type=private',
+    uri,
     folder,
     env: {
       OPENSSL_CONF: join(ROOT, 'examples/pkcs11/openssl.cnf'),
       PKCS11_PROVIDER: provider ?? '',
       PKCS11_MODULE: client ?? '',
       PKCS11_PIN: `file:${at('pin')}`,
-      P11_KIT_SERVER_ADDRESS: `unix:path=${socket}`,
+      P11_KIT_SERVER_ADDRESS: `unix:path=${at('p11.sock')}`,
     },
+    addKey,
+    spki: (label = 'issuing') => {
+      const read = ['--read-object', '--type', 'pubkey', '--label', label, '--output-file', at('public')];
+      execFileSync('pkcs11-tool', [...login, ...read], quietly);
+      return readFileSync(at('public'));
+    },
+    takeAway: () => server.stop(),
+    putBack: () => server.start(),
   };
+}
+
+/** Gives processes that are started from now on, until the test ends, what they need for the token. */
+export function inEnvironmentOf(context: TestContext, { env }: SoftToken): void {
+  const before = Object.keys(env).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, env);
+  context.after(() => {
+    for (const [name, value] of before) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = value;
+    }
+  });
+}
+
+/** `p11-kit server`, which gives each client a process of its own: all of them are one process group. */
+class TokenServer {
+  readonly #socket: string;
+  readonly #env: NodeJS.ProcessEnv;
+  #child: ChildProcess | undefined;
+
+  constructor(socket: string, env: NodeJS.ProcessEnv) {
+    this.#socket = socket;
+    this.#env = env;
+  }
+
+  async start(): Promise<void> {
+    rmSync(this.#socket, { force: true });
+    const serve = ['server', '--foreground', '--provider', SOFTHSM, '--name', this.#socket, 'pkcs11:token=ca'];
+    this.#child = spawn('p11-kit', serve, { env: this.#env, stdio: 'ignore', detached: true });
+    await until('the token server', () => existsSync(this.#socket));
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child?.pid === undefined) return;
+    const gone = once(child, 'exit');
+    process.kill(-child.pid, 'SIGKILL');
+    await gone;
+  }
 }
