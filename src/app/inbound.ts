@@ -50,9 +50,11 @@ export class InboundPort {
     return this.#listener.start();
   }
 
-  /** Takes new certificates, keys and trust for new connections, then judges the open ones again. */
+  /** Takes new certificates, keys and trust for new connections, and judges the open ones again: by new trust also where the TLS library cannot use the key. */
   reload(identity: IdentitySnapshot): Result<undefined, string> {
-    return this.#listener.reload(this.#settings(identity));
+    const taken = this.#listener.reload(this.#settings(identity));
+    if (!taken.ok) this.recheck();
+    return taken;
   }
 
   /** Judges the peers of open connections again. */
