@@ -126,11 +126,12 @@ export class Sidecar {
 
   /** Opens all listeners as soon as there is an identity, or none of them and rejects with `StartFault`; undefined when it was stopped before. */
   async open(): Promise<BoundPorts | undefined> {
-    const identity = this.#identity.current ?? (await this.#firstIdentity.promise);
-    if (identity === undefined || this.#draining) return undefined;
     const tokens = await Promise.all(this.#config.outbound.map(({ token }) => readCallerToken(token)));
     const unread = tokens.flatMap((token) => (token.ok ? [] : [token.error]));
     if (unread.length > 0) return this.#giveUp(unread, 'input');
+    // Last before the listeners are made: they hear of each identity from then on, and of no stop before.
+    const identity = this.#identity.current ?? (await this.#firstIdentity.promise);
+    if (identity === undefined || this.#draining) return undefined;
     const callerTokens = tokens.map((token) => (token.ok ? token.value : undefined));
     const shared = this.#shared();
     this.#inbound = this.#config.inbound.map((inbound) => new InboundPort(inbound, identity, shared));
