@@ -15,6 +15,7 @@ class DeferredSource<T> implements Source<T> {
   #inner: Source<T> | undefined;
   #problem: Problems | undefined;
   #stopped = false;
+  #starting: Promise<void> | undefined;
 
   constructor(make: () => Promise<Source<T>>, onProblem: (problem: Problems | undefined) => void) {
     this.#make = make;
@@ -29,7 +30,13 @@ class DeferredSource<T> implements Source<T> {
     return this.#inner?.problem ?? this.#problem;
   }
 
-  async start(): Promise<void> {
+  /** One start at a time: a second source would go on, unknown to whoever stops this one. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start().finally(() => (this.#starting = undefined));
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     try {
       const inner = await this.#make();
       if (this.#stopped) return;
