@@ -16,10 +16,6 @@ import type { AuthorityStore } from './authority-store.ts';
 import type { CaDeps, KeyAtHand } from './issuing-ca.ts';
 import type { NewRoot } from './signer-rows.ts';
 
-/** Life of a root and of an issuing CA where nothing else is asked, milliseconds: ten years, one year. */
-export const DEFAULT_ROOT_TTL_MS = 10 * 365 * 86_400_000;
-export const DEFAULT_ISSUING_TTL_MS = 365 * 86_400_000;
-
 /** What a root is to be. */
 export type NewRootRequest = {
   /** Of a new key. */

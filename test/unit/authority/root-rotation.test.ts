@@ -179,6 +179,26 @@ describe('a new root', () => {
     assert.match(why(await retireRoot(world.store, retiring, world.deps)), /no retiring root/);
   });
 
+  test('put to work: the authority shows a certificate under it after one look, for whoever begins with it alone', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const authority = await world.run();
+    const first = authority.own().svid.serial;
+    valueOf(await prepareRoot(world.store, ROOT, world.deps));
+    await world.look();
+    assert.equal(authority.own().svid.serial, first);
+    valueOf(await activateRoot(world.store, ACTIVATE, world.deps));
+    const next = valueOf(world.store.read(storedRoots)).find(({ state }) => state === 'active');
+    await world.look();
+    const { svid } = authority.own();
+    const trust = valueOf(createTrustStore(new Map([[authority.trustDomain, [next?.der ?? new Uint8Array()]]])));
+    const judged = verifyPeer(svid.chain, trust, world.clock.wallMs(), { purpose: 'server', requireCrl: false });
+    assert.equal(judged.kind, 'identified');
+    // Once: what is under the present CA stays until half of its life.
+    await world.look();
+    await world.look();
+    assert.equal(authority.own().svid.serial, svid.serial);
+  });
+
   test('put to work at once: it is done, with a warning', async (context) => {
     const world = await createAuthorityWorld(context);
     assert.match(why(await activateRoot(world.store, ACTIVATE, world.deps)), /no prepared root/);
