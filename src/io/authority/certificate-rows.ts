@@ -60,6 +60,12 @@ export function allLiving(database: DatabaseSync, atMs: number): readonly Stored
   return database.prepare(sql).all(atMs).map(certificateOf);
 }
 
+/** Certificates in force for the authority's own ID that it did not make for itself: whoever has one can pass for it. */
+export function countImpostors(database: DatabaseSync, ownId: string, atMs: number): number {
+  const sql = `SELECT count(*) AS impostors ${STANDING} AND spiffe_id = ? AND how <> 'own' AND certificates.not_after >= ?`;
+  return Number(database.prepare(sql).get(ownId, atMs)?.['impostors']);
+}
+
 export function countLiving(database: DatabaseSync, atMs: number): number {
   const sql = `SELECT count(*) AS living ${STANDING} AND certificates.not_after >= ?`;
   return Number(database.prepare(sql).get(atMs)?.['living']);

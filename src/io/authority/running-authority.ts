@@ -1,6 +1,6 @@
 import { openAuthorityStore } from './authority-store.ts';
 import { domainOf } from './ca-files.ts';
-import { countLiving, livingCertificate, pruneCertificates } from './certificate-rows.ts';
+import { countImpostors, countLiving, livingCertificate, pruneCertificates } from './certificate-rows.ts';
 import { createIssuer } from './issuer.ts';
 import { plainKeyFiles } from './key-files.ts';
 import { OwnIdentity } from './own-svid.ts';
@@ -114,6 +114,7 @@ class RunningAuthority implements IssuingAuthority {
       if (!domain.ok) throw new Error(domain.error);
       if (domain.value !== trustDomain)
         throw new Error(`${folder} is the authority of ${domain.value}, not of ${trustDomain}`);
+      this.#refuseImpostors(store);
       this.#parts = this.#assemble(store);
       store.changedElsewhere();
       await this.#refresh(this.#parts);
@@ -127,6 +128,16 @@ class RunningAuthority implements IssuingAuthority {
       throw error;
     }
     this.#lookLater();
+  }
+
+  #refuseImpostors(store: AuthorityStore): void {
+    const { ownId } = this.#settings;
+    const found = store.read((database) => countImpostors(database, ownId, this.#deps.clock.wallMs()));
+    if (!found.ok) throw new Error(found.error);
+    if (found.value > 0)
+      throw new Error(
+        `${found.value} certificate${found.value > 1 ? 's' : ''} in force for ${ownId}, not the authority's own: who has one could pass for it; revoke that ID first, or configure another one for the authority`,
+      );
   }
 
   async stop(): Promise<void> {

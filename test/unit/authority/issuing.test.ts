@@ -11,6 +11,7 @@ import { createCsr } from '../../../src/core/issuance/create-csr.ts';
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
 import { createJoinToken } from '../../../src/io/authority/join-token.ts';
 import { countPending } from '../../../src/io/authority/record-rows.ts';
+import { revoke } from '../../../src/io/authority/revoking.ts';
 import {
   AGENT,
   createAuthorityWorld,
@@ -212,6 +213,21 @@ describe('a certificate', () => {
     await fewer.stop();
     const none = await world.run({ kubernetes: undefined });
     assert.deepEqual(await outcomes(none), ['issued', 'caller_refused', 'caller_refused', 'issued']);
+  });
+
+  test('an authority does not take an ID that a member has a certificate for: the member could pass for it', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const before = await world.run();
+    const { serial } = valueOf(await ask(before, world.token()));
+    await before.stop();
+    await assert.rejects(
+      world.run({ ownId: AGENT }),
+      /1 certificate in force for .*researcher.*not the authority's own/,
+    );
+    valueOf(revoke(world.store, { which: { serial }, reason: 'x', bar: false }, world.deps));
+    const after = await world.run({ ownId: AGENT });
+    await after.stop();
+    await world.run({ ownId: AGENT });
   });
 
   test('renews with the same key, and with another', async (context) => {
