@@ -39,6 +39,7 @@ export function issuingKey(description = 'where the issuing key is, if not where
   return new Option('--issuing-key <file>', description);
 }
 
-export function passphrase(description = "file with the passphrase of the authority's keys"): Option {
+export function passphrase(): Option {
+  const description = "file with the passphrase of the authority's keys; those that are made are encrypted with it";
   return new Option('--passphrase <file>', description);
 }

@@ -30,6 +30,8 @@ export type CaRevokeOptions = CaOptions & {
   readonly key?: string;
   readonly bar?: true;
   readonly reason: string;
+  /** False: no list is written. */
+  readonly list: boolean;
   readonly ttl: number;
   readonly issuingKey?: string;
 };
@@ -59,7 +61,7 @@ function defineMaking(ca: Command, { act, terminal }: Definer): void {
     .addOption(keyType())
     .addOption(rootKey("the root's key: used if the file is there, else a new one is written to it"))
     .addOption(issuingKey('use this key to issue and make none: PEM, PKCS#12, or a file with a pkcs11: URI'))
-    .addOption(passphrase('encrypt the keys that are made with the passphrase in this file; opens keys as well'))
+    .addOption(passphrase())
     .option('--force', 'put the authority that is there aside, into a folder of its own, and begin anew')
     .option('--json', 'print as JSON')
     .action(act(async (options: CaInitOptions) => (await import('./commands/ca-init.ts')).init(options, terminal)));
@@ -91,13 +93,19 @@ function defineRevoking(ca: Command, { act, terminal }: Definer): void {
     'sallyport ca revoke --id spiffe://example.org/agents/planner --bar',
     'sallyport ca revoke --serial 4f:0a:… --reason "laptop stolen"',
   ];
-  command(ca, 'revoke', 'Revoke certificates: in force at once, and on a new list.', revoke.join('\n'))
+  command(
+    ca,
+    'revoke',
+    'Revoke certificates: in force at once, also while `ca serve` runs, and on a new list.',
+    revoke.join('\n'),
+  )
     .option('--id <spiffe-id>', 'revoke all certificates of this ID, and void its open tokens')
     .option('--serial <hex>', 'revoke the certificate with this serial number')
     .option('--key <sha256>', 'revoke all certificates of this key (SHA-256 of its SubjectPublicKeyInfo)')
     .option('--bar', 'give that ID or key no certificate any more, until `ca unbar`')
     .addOption(new Option('--reason <text>', 'why, for the log').default('revoked by the operator', 'none'))
     .addOption(ttl('until the next list in the file is due', '30d'))
+    .option('--no-list', 'write no list: a running `ca serve` publishes its own, and needs no key here')
     .addOption(dir())
     .addOption(issuingKey())
     .addOption(passphrase())

@@ -25,6 +25,7 @@ export async function revoke(options: CaRevokeOptions, terminal: Terminal): Prom
     if (!which.ok) return which;
     const revoked = revokeIn(store, { which: which.value, reason, bar: bar === true }, deps);
     if (!revoked.ok) return revoked;
+    if (!options.list) return ok({ json: revoked.value, lines: revoked.value.serials, advice: tell(revoked.value) });
     const lists = await writeListFile(store, { ttlMs: ttl, issuingKey: fileOption(issuingKey) }, deps);
     const revocationList = lists.ok ? lists.value.revocationList : undefined;
     return ok({

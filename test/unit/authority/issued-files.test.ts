@@ -78,8 +78,7 @@ test('a key that lives elsewhere stays there', async (context) => {
 
 test('keys are written as they are to be encoded', async (context) => {
   const world = await createAuthorityWorld(context);
-  const encodeKey = () => 'encoded';
-  const { privateKey = '' } = valueOf(await issue(world, AGENT, {}, { ...NEW, encodeKey }));
+  const { privateKey = '' } = valueOf(await issue(world, AGENT, {}, { ...NEW, encodeKey: () => 'encoded' }));
   assert.equal(await readFile(privateKey, 'utf8'), 'encoded');
 });
 

@@ -264,6 +264,9 @@ test('ca revoke: what is revoked is so even where no list can be signed; that is
   assert.deepEqual([code, (JSON.parse(out[0] ?? '') as { serials: string[] }).serials.length], [3, 1]);
   assert.match(err.at(-1) ?? '', /list could not be written: .*ca serve.*ca crl/);
   assert.deepEqual((await list(ca)).certificates, []);
+  const before = await readFile(join(dir, 'example.org.crl.pem'));
+  await done(ca('revoke', '--id', ID, '--bar', '--no-list'));
+  assert.deepEqual(await readFile(join(dir, 'example.org.crl.pem')), before);
   assert.equal((await json(ca('crl', '--issuing-key', join(dir, 'away.key'), '--json')))['entries'], 1);
 });
 
