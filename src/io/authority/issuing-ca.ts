@@ -44,7 +44,7 @@ export type IssuingCa = {
   readonly notAfterMs: number;
 };
 
-/** Has a root sign an issuing CA; its key, where it is new, is written down before it is certified. */
+/** Has a root sign an issuing CA; its key, where it is new, is written down before it is certified. Its own first signature is tried here. */
 export async function makeIssuingCa(
   store: AuthorityStore,
   root: CaSigner,
@@ -60,9 +60,11 @@ export async function makeIssuingCa(
   const name = `Sallyport issuing CA of ${root.trustDomain}`;
   const der = await createIntermediate(root, { publicKey: createPublicKey(privateKey), ttlMs, name }, deps);
   if (!der.ok) return der;
-  const certificate = parseCertificate(der.value);
-  if (!certificate.ok) return err(certificate.error.detail);
-  return ok({ der: der.value, keyReference: reference, notAfterMs: certificate.value.notAfterMs });
+  const parts = { trustDomain: root.trustDomain, chain: [der.value, ...root.chain], rootDer: root.root, privateKey };
+  // A token may have a key, and nothing to sign with it.
+  const signer = await openSigner(parts, deps.clock.wallMs());
+  if (!signer.ok) return err(`${reference}: ${signer.error}`);
+  return ok({ der: der.value, keyReference: reference, notAfterMs: signer.value.certificate.notAfterMs });
 }
 
 /** A private key with where it lies. */
