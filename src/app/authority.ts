@@ -23,6 +23,9 @@ const OUTSIDE = 3;
 
 const world = { clock: systemClock, timer: systemTimer } as const;
 
+/** How often it is looked whether something is wrong with what the authority does by itself, milliseconds. */
+const LOOK_MS = 2_000;
+
 /** The authority as a process: serves until SIGTERM or SIGINT. Resolves with the exit code: 0 after a drain, 3 when it could not start. */
 export async function runAuthority(config: AuthorityConfig): Promise<number> {
   const log = createLog(config.log.level);
@@ -49,6 +52,8 @@ class RunningAuthority {
   readonly #reviewer: TokenReviewer | undefined;
   readonly #service: AuthorityService;
   readonly #workloads: WorkloadApiServer | undefined;
+  #problem: string | undefined;
+  #cancelLook: (() => void) | undefined;
 
   constructor(config: AuthorityConfig, log: Log) {
     this.#config = config;
@@ -78,15 +83,28 @@ class RunningAuthority {
       'authority listening',
     );
     if (crl !== undefined) this.#log.info({ ...crl }, 'lists listening');
+    this.#look();
     if (this.#workloads === undefined) return;
     await this.#workloads.start();
     this.#log.info({ socket: this.#config.workloadApi?.socket }, 'workload API listening');
   }
 
   async stop(): Promise<void> {
+    this.#cancelLook?.();
     const { grace } = this.#config.shutdown;
     await Promise.all([this.#workloads?.stop(grace), this.#service.stop(grace), this.#reviewer?.stop()]);
     await this.#authority.stop();
+  }
+
+  /** Says what is wrong with what the authority does by itself, such as lists that its token no longer signs, and when it is over. */
+  #look(): void {
+    const { problem } = this.#authority.figures();
+    if (problem !== this.#problem) {
+      if (problem === undefined) this.#log.info({}, 'the authority does all its work again');
+      else this.#log.error({ problem }, 'the authority cannot do all its work');
+    }
+    this.#problem = problem;
+    this.#cancelLook = systemTimer(LOOK_MS, () => this.#look());
   }
 
   #workloadApi(): WorkloadApiServer | undefined {

@@ -40,7 +40,7 @@ async function sallyport(...args: readonly string[]): Promise<{ readonly code: u
 type World = { readonly token: SoftToken; readonly authority: AuthorityProcess };
 
 /** An authority whose root key and issuing key are in a token, made by the commands of docs/keys.md. */
-async function inToken(context: TestContext): Promise<World> {
+async function inToken(context: TestContext, list = '10m'): Promise<World> {
   const token = await softToken(context);
   inEnvironmentOf(context, token);
   const folder = join(token.folder, 'ca');
@@ -51,7 +51,8 @@ async function inToken(context: TestContext): Promise<World> {
   assert.equal(made.code, 0, made.said);
   const store = openAuthorityStore(folder, { busyMs: 5_000 });
   const deps = valueOf(await caDeps(folder, undefined));
-  const config = { trustDomain: 'example.org', dir: folder, limits: { perSource: 1_000, perId: 1_000 } };
+  const limits = { perSource: 1_000, perId: 1_000 };
+  const config = { trustDomain: 'example.org', dir: folder, limits, lifetimes: { list } };
   const authority = new AuthorityProcess(folder, store, deps, config);
   context.after(async () => {
     await authority.kill();
@@ -122,6 +123,16 @@ test(
     assert.equal((await postSvid(portOf(authority), ask)).status, 200, 'the join token was not spent');
   },
 );
+
+test('lists that a token no longer signs are reported by the process itself', needsSoftHsm, async (context) => {
+  const { token, authority } = await inToken(context, '5s');
+  await authority.start();
+  await token.takeAway();
+  const said = await until('the report', () =>
+    authority.log.find(({ msg }) => msg === 'the authority cannot do all its work'),
+  );
+  assert.match(String(said['problem']), /does not sign/);
+});
 
 test('a token that is away at the start is no start, and says so', needsSoftHsm, async (context) => {
   const { token, authority } = await inToken(context);
