@@ -123,6 +123,11 @@ export function dueAtOnce(state: RenewalState): RenewalState {
   return { ...state, term: { ...state.term, dueMs: past, dueMonotonicMs: past } };
 }
 
+/** The authority can be reached again after it could not: what failed for that reason alone need not wait its pause out. A refusal has its pause all the same. */
+export function reachedAgain(state: RenewalState): RenewalState {
+  return state.refusals > 0 ? state : askedByOperator(state);
+}
+
 /** An operator asks for an attempt now: what was refused is tried anew, in the order of a first attempt. Without an attempt that failed nothing changes. */
 export function askedByOperator(state: RenewalState): RenewalState {
   return state.failures === 0 ? state : { ...state, failures: 0, refusals: 0, restUntilMs: Number.NEGATIVE_INFINITY };

@@ -7,6 +7,7 @@ import {
   dueAtOnce,
   inForce,
   nextStep,
+  reachedAgain,
 } from '../../core/identity/renewal-schedule.ts';
 import { createCsr } from '../../core/issuance/create-csr.ts';
 import { err, ok } from '../../core/kernel/result.ts';
@@ -240,6 +241,7 @@ class AuthorityPart implements Source<IdentityPart> {
         : this.#judgeNews(asked.value, turn);
     const isNews = judged.ok && judged.value !== undefined && judged.value !== this.#believed;
     const problems = judged.ok ? [] : judged.error.map((problem) => `trust: ${problem}`);
+    if (judged.ok && this.#wrong.get('trust')?.length) this.#reachedAgain();
     this.#tell('trust', problems);
     if (isNews && judged.value !== undefined) {
       this.#believe(judged.value);
@@ -249,6 +251,12 @@ class AuthorityPart implements Source<IdentityPart> {
     if (!judged.ok) return { kind: 'failed', retryAfterMs: asked.ok ? undefined : asked.error.retryAfterMs, judgedMs };
     // An answer that was overtaken says nothing: the next question is asked as after news.
     return { kind: isNews || turn !== this.#turn ? 'news' : 'unchanged', judgedMs };
+  }
+
+  /** Trust is asked for more often than a certificate whose renewal failed: it finds out first that an outage is over. */
+  #reachedAgain(): void {
+    this.#renewal = reachedAgain(this.#renewal);
+    this.#wake();
   }
 
   /** What throws is a fault of ours, and no reason to ask no more. */

@@ -11,6 +11,7 @@ import {
   dueAtOnce,
   inForce,
   nextStep,
+  reachedAgain,
 } from '../../../src/core/identity/renewal-schedule.ts';
 import { systemRandom } from '../../support/system-clock.ts';
 
@@ -130,6 +131,17 @@ test('an operator who asks is not made to wait, and one who asks while all is we
   assert.deepEqual(nextStep(askedByOperator(refused), START), { kind: 'enrol' });
   const state = fresh(HOUR);
   assert.equal(askedByOperator(state), state);
+});
+
+test('an authority that can be reached again is asked at once, unless it refused', () => {
+  const due = later(HOUR / 2 + HOUR / 10);
+  const failed = attemptFailed(fresh(HOUR), unavailable, due, highest);
+  assert.equal(nextStep(failed, due).kind, 'wait');
+  assert.deepEqual(nextStep(reachedAgain(failed), due), { kind: 'renew' });
+  const refused = attemptFailed(failed, { ...unavailable, refused: true }, due, highest);
+  assert.equal(reachedAgain(refused), refused);
+  const state = fresh(HOUR);
+  assert.equal(reachedAgain(state), state);
 });
 
 test('property: due between 45 and 55 % of the life, whatever it is', () => {

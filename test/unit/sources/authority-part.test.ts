@@ -497,6 +497,36 @@ test('an authority that cannot be asked about trust: what is in force stays, pau
   assert.equal(source.current?.own.path, '/agent');
 });
 
+test('an authority that can be asked about trust again is asked at once for the certificate that it could not give', async (context) => {
+  const { authority, clock } = await enrolled(context);
+  const pastMinutes = async (minutes: number): Promise<void> => {
+    for (let second = 0; second < minutes * 60; second += 1) {
+      clock.advance(1_000);
+      await new Promise(setImmediate);
+    }
+  };
+  authority.respond = () => unavailable('down');
+  clock.advance(DUE);
+  await authority.answered(2);
+  authority.trustAsk?.answer(err({ kind: 'unavailable', detail: 'no answer' }));
+  await until('a pause', () => authority.trustAsk === undefined);
+  await pastMinutes(3);
+  const { length } = authority.asks;
+  assert.ok(length > 4, `${length} attempts`);
+  authority.trustAsk?.answer(ok('unchanged'));
+  await authority.answered(length + 1);
+  assert.equal(authority.asks.at(-1)?.kind, 'renew');
+  // Once: that it still cannot give one has its pause, however often trust is answered.
+  await until('the next question', () => {
+    clock.advance(250);
+    return authority.trustAsk;
+  });
+  const asked = authority.asks.length;
+  authority.trustAsk?.answer(ok('unchanged'));
+  await new Promise(setImmediate);
+  assert.equal(authority.asks.length, asked);
+});
+
 test('an authority that answers "unchanged" at once, though we would wait, is asked once a second', async (context) => {
   const { authority, clock } = await enrolled(context);
   authority.trustAsk?.answer(ok('unchanged'));
