@@ -4,7 +4,7 @@ import type { RefusalAnswer } from '../../core/gate/exchange.ts';
 import { fault, type Fault } from '../../core/model/faults.ts';
 import { type Arrival, Http1Exchange } from './http1-exchange.ts';
 import { faultOfParser, isEndOfInput, plainAnswer } from './http1-faults.ts';
-import type { Http1Request } from './http1-request.ts';
+import { type Http1Request, requestBody } from './http1-request.ts';
 import { type Held, OpenConnection } from './open-connection.ts';
 
 /** Pipelined requests that may wait for their turn. Reading stops at the end of the turn that the first of them came in. */
@@ -39,6 +39,7 @@ export class Http1Connection extends OpenConnection {
     if (this.isEnding || this.#owed !== undefined) return;
     this.#discardFrom = undefined;
     const exchange = new Http1Exchange(this, request, response, arrival);
+    if (request.asksForUpgrade && !this.#isAllThatCame(request)) this.#last = exchange;
     if (this.#current === undefined) this.#begin(exchange);
     else {
       this.#waiting.push(exchange);
@@ -138,6 +139,14 @@ export class Http1Connection extends OpenConnection {
     this.socket.destroy();
   }
 
+  /**
+   * Node loses what came behind a request whose upgrade is ignored, in the same piece: were the connection to go on, bytes in the middle of a lost request would
+   * be taken for one. Clients that offer HTTP/2 do so once, with a bodiless request first on its connection, and keep theirs.
+   */
+  #isAllThatCame(request: Http1Request): boolean {
+    return this.served === 0 && requestBody(request).kind === 'none' && this.socket.bytesRead === headLength(request);
+  }
+
   #begin(exchange: Http1Exchange): void {
     this.#current = exchange;
     this.take(exchange, () => this.host.handler.exchange(exchange));
@@ -170,6 +179,12 @@ export class Http1Connection extends OpenConnection {
       this.endGently();
     }
   }
+}
+
+/** Bytes of a head in its usual spelling: one space behind each colon, nothing before the request line. */
+function headLength({ method = '', url = '', rawHeaders }: Http1Request): number {
+  const fields = rawHeaders.reduce((bytes, part) => bytes + part.length + ': '.length, 0);
+  return `${method} ${url} HTTP/1.1\r\n\r\n`.length + fields;
 }
 
 function stopReading(connection: Http1Connection): void {

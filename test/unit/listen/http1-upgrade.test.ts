@@ -113,9 +113,14 @@ for (const { name, head } of [
     const { exchange } = await bench.handler.next('exchange');
     assert.ok(exchange.head.kind === 'http1' && exchange.head.upgrade, 'the handler is told');
     assert.equal(exchange.upgrade(), undefined);
-    assert.equal((await peer.response()).body, 'ok');
-    peer.send('GET /b HTTP/1.1\r\nHost: a\r\n\r\n');
-    assert.equal((await peer.response()).body, 'ok', 'the connection still speaks HTTP');
+    const response = await peer.response();
+    assert.equal(response.body, 'ok');
+    // With a body it could not be told whether something came behind it, which would be lost.
+    if (body !== '') assert.deepEqual([valueOf(response, 'connection'), await peer.ended], ['close', 'end']);
+    else {
+      peer.send('GET /b HTTP/1.1\r\nHost: a\r\n\r\n');
+      assert.equal((await peer.response()).body, 'ok', 'the connection still speaks HTTP');
+    }
   });
 }
 

@@ -18,6 +18,7 @@ import {
   settings,
   TYPE,
 } from '../../support/http2-frame-peer.ts';
+import { valueOf } from '../../support/raw-http1-peer.ts';
 import { endingOf, readAll, until } from './harness.ts';
 import { PlainBench } from './plain-bench.ts';
 
@@ -145,7 +146,31 @@ describe('HTTP/1.1 and HTTP/2 on one port', () => {
       'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
     );
     assert.equal((await peer.response()).status, 200);
+    peer.send('GET /b HTTP/1.1\r\nHost: a\r\n\r\n');
+    assert.equal((await peer.response()).status, 200, 'the connection goes on');
   });
+
+  for (const { name, behind, rest } of [
+    { name: 'a request', behind: 'GET /b HTTP/1.1\r\nHost: a\r\n\r\n', rest: '' },
+    {
+      name: 'the head of a request, whose body looks like another one',
+      behind: 'POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 32\r\n\r\n',
+      rest: 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n',
+    },
+  ]) {
+    test(`RFC 9112 9.3.2: behind an ignored upgrade stands ${name}: it is not read, and the answer says that the connection ends`, async () => {
+      await using bench = await PlainBench.start();
+      const peer = await bench.raw();
+      peer.send(
+        `GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n${behind}`,
+      );
+      const response = await peer.response();
+      assert.deepEqual([response.status, valueOf(response, 'connection')], [200, 'close']);
+      peer.send(rest);
+      assert.equal(await peer.ended, 'end');
+      assert.equal(bench.handler.count('exchange'), 1);
+    });
+  }
 });
 
 describe('no byte of the first ones is lost', () => {
