@@ -7,6 +7,7 @@ import { fault } from '../core/model/faults.ts';
 import { createRecorder } from '../core/record/recorder.ts';
 import { createJournal, type Journal } from '../io/journal/journal.ts';
 import { DEFAULT_JOURNAL, type JournalLog } from '../io/journal/settings.ts';
+import { createTokenCheck } from '../io/keys/token-check.ts';
 import type { Source } from '../io/sources/follower.ts';
 import type { IdentitySnapshot } from '../io/sources/identity-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
@@ -55,6 +56,7 @@ export class Sidecar {
   readonly #observer: SidecarObserver;
   readonly #journal: Journal;
   readonly #identity: Source<IdentitySnapshot>;
+  readonly #tokenCheck = createTokenCheck();
   readonly #policy: PolicyFollower;
   readonly #verdicts: VerdictCache;
   readonly #status: StatusReporter | undefined;
@@ -186,7 +188,7 @@ export class Sidecar {
     const draining = this.#draining ? 'draining' : undefined;
     return {
       policy: readiness(draining ?? this.#policyObstacle()),
-      identity: readiness(draining ?? this.#identityObstacle()),
+      identity: readiness(draining ?? this.#identityObstacle() ?? (await this.#keyObstacle())),
       journal: readiness(draining ?? this.#journalObstacle()),
       upstream: readiness(draining ?? (silent.length > 0 ? `no agent answers behind ${silent.join(', ')}` : undefined)),
     };
@@ -314,6 +316,11 @@ export class Sidecar {
       return why === undefined ? 'no identity is in force' : `no identity is in force: ${why}`;
     }
     return identity.own.validUntilMs <= systemClock.wallMs() ? 'our own certificate has expired' : undefined;
+  }
+
+  async #keyObstacle(): Promise<string | undefined> {
+    const identity = this.#identity.current;
+    return identity && this.#tokenCheck(identity.privateKey);
   }
 }
 

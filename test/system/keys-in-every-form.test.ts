@@ -240,6 +240,10 @@ test(
       1,
     );
 
+    const ready = await sidecar.admin('/readyz');
+    assert.equal(ready.status, 503);
+    assert.match(ready.text, /the PKCS#11 token does not sign/);
+
     // OpenSSL's provider does not find a token again within the process, so neither does a change of files help.
     await token.putBack();
     await form.put(folder, authority, 2n);
