@@ -5,7 +5,12 @@ import type { Command } from 'commander';
 import type { Definer, Json } from './define.ts';
 
 export type LogVerifyOptions = Json & { readonly from?: string };
-export type LogShowOptions = Json & { readonly verdict?: string; readonly peer?: string; readonly last?: number };
+export type LogShowOptions = Json & {
+  readonly verdict?: string;
+  readonly peer?: string;
+  readonly id?: string;
+  readonly last?: number;
+};
 
 /** `sallyport log …`. */
 export function defineLog(program: Command, { act, terminal }: Definer): void {
@@ -27,6 +32,7 @@ export function defineLog(program: Command, { act, terminal }: Definer): void {
     .argument('<file>', 'file of decision records; - is stdin')
     .option('--verdict <verdict>', 'only allow, deny or would-deny')
     .option('--peer <spiffe-id>', 'only of this peer')
+    .option('--id <decision-id>', 'only the one that a caller was told')
     .option('--last <count>', 'only the last ones', count)
     .option('--json', 'print the records as they are')
     .action(

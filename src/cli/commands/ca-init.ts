@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
+import { caDeps } from '../../app/ca-keys.ts';
 import { systemClock } from '../../app/system.ts';
-import { ok } from '../../core/kernel/result.ts';
-import { initAuthority } from '../../io/authority/ca-setup.ts';
+import { err, ok } from '../../core/kernel/result.ts';
+import { domainForFiles, initAuthority } from '../../io/authority/ca-setup.ts';
 import { DEFAULT_LIST_FILE_TTL_MS, writeListFile } from '../../io/authority/list-file.ts';
 import { setAside } from '../../io/authority/set-aside.ts';
 import { fileOption, issuingRequest, withAuthority } from '../authority-at-hand.ts';
@@ -16,8 +18,9 @@ import type { Terminal } from '../terminal.ts';
 
 /** `sallyport ca init`. */
 export async function init(options: CaInitOptions, terminal: Terminal): Promise<ExitCode> {
-  if (options.force === true) {
-    const aside = await setAside(options.dir, options.trustDomain, systemClock.wallMs());
+  // A name that is none is refused below, before anything is written.
+  if (options.force === true && domainForFiles(options.trustDomain).ok) {
+    const aside = await makeRoom(options);
     if (!aside.ok) {
       terminal.err(terminal.style('err', 'red', `sallyport: ${inert(aside.error)}`));
       return EXIT.outside;
@@ -45,6 +48,21 @@ export async function init(options: CaInitOptions, terminal: Terminal): Promise<
     },
     true,
   );
+}
+
+/** Puts the authority that is there aside, but only where another can be made in its place. Gives the folder. */
+async function makeRoom({ dir, trustDomain, passphrase, ...options }: CaInitOptions) {
+  const deps = await caDeps(dir, passphrase);
+  if (!deps.ok) return deps;
+  const [root, issuing] = [fileOption(options.rootKey), fileOption(options.issuingKey)];
+  if (root !== undefined && !existsSync(dirname(root))) return err(`${dirname(root)}: there is no such folder`);
+  const keys = [root, issuing].filter((path) => path !== undefined && (path === issuing || existsSync(path)));
+  for (const key of keys) {
+    // oxlint-disable-next-line no-await-in-loop -- two at most, and a token may not like two sessions at once
+    const opened = await deps.value.openKey(key ?? '');
+    if (!opened.ok) return opened;
+  }
+  return setAside(dir, trustDomain, systemClock.wallMs());
 }
 
 function advice(options: CaInitOptions, { rootKey, issuingKey }: CaFiles): readonly (string | undefined)[] {

@@ -30,10 +30,14 @@ export async function logShow(file: string, options: LogShowOptions, terminal: T
 }
 
 /** Notices and unreadable lines are shown unless something was asked for that only records have. */
-function wanted(line: LogLine, { verdict, peer, json }: LogShowOptions): boolean {
-  if (line.kind !== 'record') return json !== true && verdict === undefined && peer === undefined;
+function wanted(line: LogLine, { verdict, peer, id, json }: LogShowOptions): boolean {
+  if (line.kind !== 'record') return json !== true && (verdict ?? peer ?? id) === undefined;
   const { sallyport } = line.record;
-  return (verdict === undefined || sallyport.verdict === verdict) && (peer === undefined || sallyport.peer === peer);
+  return (
+    (verdict === undefined || sallyport.verdict === verdict) &&
+    (peer === undefined || sallyport.peer === peer) &&
+    (id === undefined || line.record.decision_id === id)
+  );
 }
 
 function shown(line: LogLine, terminal: Terminal): string {
@@ -49,7 +53,7 @@ function shown(line: LogLine, terminal: Terminal): string {
   }
 }
 
-/** Time, verdict, status, peer, what was called, why. The file is from elsewhere: nothing in it need be of the kind that we write. */
+/** Time, verdict, status, peer (or destination), what was called, why. The file is from elsewhere: nothing in it need be of the kind that we write. */
 function shownRecord(record: unknown, terminal: Terminal): string {
   const ours = at(record, 'sallyport');
   const verdict = text(at(ours, 'verdict'), '?');
@@ -57,18 +61,30 @@ function shownRecord(record: unknown, terminal: Terminal): string {
   const grpc = at(outcome, 'grpc_status');
   const http = at(at(at(at(record, 'input'), 'attributes'), 'request'), 'http');
   const asked = http ?? at(ours, 'request');
-  const reasons = at(ours, 'reasons');
-  const why = [at(ours, 'fault'), ...(Array.isArray(reasons) ? reasons : [])].map((part) => text(part, ''));
   return [
     text(at(record, 'timestamp'), '?'),
     terminal.style('out', VERDICTS[verdict] ?? 'bold', verdict.padEnd(10)),
     `${text(at(outcome, 'status'), '0')}${grpc === undefined ? '' : `/${text(grpc, '?')}`}`.padEnd(6),
-    text(at(ours, 'peer'), 'nobody'),
+    otherSide(ours),
     `${text(at(asked, 'method'), '')} ${text(at(http, 'path') ?? at(asked, 'target'), '')}`.trim() || '-',
-    terminal.style('out', 'dim', why.filter((part) => part !== '').join('; ')),
+    terminal.style('out', 'dim', why(ours).join('; ')),
   ]
     .join(' ')
     .trimEnd();
+}
+
+/** Who called; of the agent's own call, whom it called. */
+function otherSide(ours: unknown): string {
+  if (at(ours, 'direction') !== 'outbound') return text(at(ours, 'peer'), 'nobody');
+  return `to ${text(at(at(ours, 'destination'), 'name'), 'nobody that is configured')}`;
+}
+
+/** The code of what refused or ended it, with what exactly was wrong, and what the policy said; each thing once. */
+function why(ours: unknown): readonly string[] {
+  const [reasons, outcome] = [at(ours, 'reasons'), at(ours, 'outcome')];
+  const parts = [ours, outcome].flatMap((from) => [at(from, 'fault'), at(from, 'detail')]);
+  const texts = [...parts, ...(Array.isArray(reasons) ? reasons : [])].map((part) => text(part, ''));
+  return [...new Set(texts)].filter((part) => part !== '');
 }
 
 /** Text or a number, safe to show. */

@@ -10,11 +10,20 @@ import { metaOf, setMeta } from './meta-rows.ts';
 import { makeRoot } from './new-root.ts';
 import { insertRoot } from './signer-rows.ts';
 
+import type { TrustDomain } from '../../core/kernel/brand.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { AuthorityStore } from './authority-store.ts';
 import type { CaFiles } from './ca-files.ts';
 import type { CaDeps, IssuingRequest } from './issuing-ca.ts';
 import type { NewRootRequest } from './new-root.ts';
+
+/** A trust domain that can be the beginning of a file's name in the folder of its authority, and leads nowhere else. */
+export function domainForFiles(text: string): Result<TrustDomain, string> {
+  const domain = parseTrustDomain(text);
+  if (!domain.ok) return err(domain.error.detail);
+  const isHidden = domain.value.startsWith('.');
+  return isHidden ? err(`${text} would make files that nobody sees: a name begins with no dot`) : domain;
+}
 
 /** Makes the authority of a trust domain: a root, an issuing CA below it, the root's list, the state. Refused where the folder has one. */
 export async function initAuthority(
@@ -22,11 +31,9 @@ export async function initAuthority(
   wanted: { readonly trustDomain: string; readonly root: NewRootRequest; readonly issuing: IssuingRequest },
   deps: CaDeps,
 ): Promise<Result<CaFiles, string>> {
-  const domain = parseTrustDomain(wanted.trustDomain);
-  if (!domain.ok) return err(domain.error.detail);
+  const domain = domainForFiles(wanted.trustDomain);
+  if (!domain.ok) return domain;
   const trustDomain = domain.value;
-  if (trustDomain.startsWith('.'))
-    return err(`${trustDomain} would make files that nobody sees: a name begins with no dot`);
   const present = store.read((database) => metaOf(database, 'trust_domain'));
   if (!present.ok) return present;
   if (present.value !== undefined) return err(`${store.folder} is the authority of ${present.value} already`);

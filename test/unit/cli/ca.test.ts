@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { test } from 'node:test';
 
 import { pemBlocks } from '../../../src/core/identity/pem.ts';
@@ -216,6 +216,7 @@ test('with --passphrase every key that is written is encrypted, and needed from 
   assert.match(await refusal(ca('issue', '--id', ID, '--passphrase', other ?? '')), /^3 .*passphrase is wrong/);
   await done(ca('issue', '--id', ID, '--passphrase', pass ?? '', '--key-passphrase', agents ?? ''));
   const key = await readFile(join(dir, 'planner.key'), 'utf8');
+  assert.match(key, /^-----BEGIN ENCRYPTED PRIVATE KEY-----/);
   assert.equal(createPrivateKey({ key, passphrase: `secret of ${agents}` }).type, 'private');
   for (const args of [['crl'], ['renew']]) await done(ca(...args, '--passphrase', pass ?? ''));
 });
@@ -361,12 +362,12 @@ test('ca init: keys that are there already are used and none is made; a key of a
     (await readdir(dir)).filter((name) => name.endsWith('.key')),
     [],
   );
+  const { publicKey } = new X509Certificate(await readFile(join(dir, 'example.org.pem')));
+  assert.equal(publicKey.equals(createPublicKey(await readFile(root))), true);
   await done(ca('issue', '--id', ID));
-  const { code, err } = await ca('init', '--force', '--root-key', join(folder, 'new/root.key'));
-  assert.deepEqual([code, err.at(-1)?.startsWith('sallyport: ENOENT')], [3, true]);
-  const fresh = join(folder, 'fresh.key');
-  const made = await json(ca('init', '--root-key', fresh, '--json'));
-  assert.deepEqual([made['rootKey'], await modeOf(fresh)], [fresh, '600']);
+  const fresh = relative(process.cwd(), join(folder, 'fresh.key'));
+  const made = await json(ca('init', '--force', '--root-key', fresh, '--json'));
+  assert.deepEqual([made['rootKey'], await modeOf(fresh)], [join(folder, 'fresh.key'), '600']);
 });
 
 test('ca init: an authority is not replaced by accident; --force puts it aside, whole', async (context) => {
@@ -384,6 +385,24 @@ test('ca init: an authority is not replaced by accident; --force puts it aside, 
   assert.equal(await modeOf(join(dir, aside)), '700');
   assert.deepEqual((await list(ca)).certificates, []);
   assert.equal((await sallyport(['ca', 'list', '--dir', join(dir, aside)])).code, 0);
+});
+
+test('ca init --force: where another cannot be made, the one that is there stays', async (context) => {
+  const { dir, ca } = await authority(context);
+  const before = await readdir(dir);
+  await writeFiles(dir, { 'no.key': 'none' });
+  for (const args of [
+    ['--passphrase', join(dir, 'none')],
+    ['--root-key', join(dir, 'none/root.key')],
+    ['--root-key', join(dir, 'no.key')],
+    ['--issuing-key', join(dir, 'none')],
+  ]) {
+    assert.match(await refusal(ca('init', '--force', ...args)), /^3 /, args.join(' '));
+    assert.deepEqual((await readdir(dir)).toSorted(), [...before, 'no.key'].toSorted());
+  }
+  for (const domain of ['Example.org', '..'])
+    assert.match(await refusal(ca('init', '--force', '--trust-domain', domain)), /^2 /);
+  await done(ca('issue', '--id', ID));
 });
 
 test('what is refused is exit 2, what the system refuses is exit 3', async (context) => {
