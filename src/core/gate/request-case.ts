@@ -190,7 +190,7 @@ export class RequestCase<E extends Exchange> extends Case<E> {
 
   protected override asReceived(): RecordFacts['asReceived'] {
     const { head } = this.exchange;
-    if (head.kind === 'http1') return { method: head.method, target: head.target };
+    if (head.kind === 'http1') return { method: head.method, target: withoutUserInfo(head.target) };
     return { method: firstHeader(head.headers, ':method') ?? '', target: firstHeader(head.headers, ':path') ?? '' };
   }
 
@@ -205,6 +205,11 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     const isUnread = bodyWanted(request, policy.needs, this.#guard.descriptors()) !== undefined;
     return isUnread ? undefined : this.#read(request, policy, undefined).input;
   }
+}
+
+/** User information in a URI is a name and a password (RFC 9110 section 4.2.4): such a target is refused, and what stands before the `@` is in no record. */
+function withoutUserInfo(target: string): string {
+  return target.replace(/^((?:[a-z][a-z0-9+.-]*:\/\/)?)[^/?#]*@/i, '$1-@');
 }
 
 /** How a refusal looks when the head was refused as a whole: as gRPC where its content type says so. */

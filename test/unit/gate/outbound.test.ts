@@ -406,3 +406,20 @@ test('the agent holds no more than one peer may', () => {
   world.gate.exchange(call(get('tools.internal')));
   assert.deepEqual(world.observed, ['deny overloaded']);
 });
+
+for (const target of [
+  'http://agent:s3cret-T0ken@tools.internal/a',
+  'HTTP://s3cret-T0ken@other/',
+  'http://a:s3cret-T0ken@b@tools.internal',
+  'agent:s3cret-T0ken@tools.internal',
+]) {
+  test(`RFC 9110 4.2.4: what stands before the @ of a target is in no record: ${target}`, () => {
+    const world = outboundWorld();
+    const exchange = call(get('tools.internal', [], target));
+    world.gate.exchange(exchange);
+    const [record] = world.journal.records;
+    assert.equal(record?.sallyport.fault, 'target_invalid');
+    assert.ok(!JSON.stringify(record).includes('s3cret-T0ken'), JSON.stringify(record?.sallyport.request));
+    assert.match(record?.sallyport.request?.target ?? '', /^(?:https?:\/\/)?-@(?:tools\.internal|other)/i);
+  });
+}
