@@ -357,13 +357,14 @@ test('ca init: keys that are there already are used and none is made; a key of a
     return path;
   };
   const [root, issuing] = [await keyFile('root.key'), await keyFile('issuing.key', generateKeyPair('p256').privateKey)];
+  const ofRoot = createPublicKey(await readFile(root));
   const { dir, ca } = await authority(context, '--root-key', root, '--issuing-key', issuing);
   assert.deepEqual(
     (await readdir(dir)).filter((name) => name.endsWith('.key')),
     [],
   );
   const { publicKey } = new X509Certificate(await readFile(join(dir, 'example.org.pem')));
-  assert.equal(publicKey.equals(createPublicKey(await readFile(root))), true);
+  assert.equal(publicKey.equals(ofRoot), true);
   await done(ca('issue', '--id', ID));
   const fresh = relative(process.cwd(), join(folder, 'fresh.key'));
   const made = await json(ca('init', '--force', '--root-key', fresh, '--json'));
