@@ -65,6 +65,8 @@ export type SallyportRecord = {
     readonly ms: number;
     /** For `aborted` and `upstream-failed`: the fault that ended it. */
     readonly fault?: string;
+    /** What exactly went wrong, for the operator; with `fault`. */
+    readonly detail?: string;
   };
   /** True when the decision came from the decision cache. */
   readonly cached: boolean;

@@ -94,7 +94,9 @@ function encodeOutcome(outcome: Outcome, totalMs: number): string {
   if (outcome.kind === 'refused') part += ',"bytes_in":0,"bytes_out":0';
   else part += `,"bytes_in":${natural(outcome.bytesIn)},"bytes_out":${natural(outcome.bytesOut)}`;
   part += `,"ms":${natural(totalMs * 1_000) / 1_000}`;
-  if (outcome.kind === 'upstream-failed' || outcome.kind === 'aborted') part += `,"fault":"${outcome.fault.code}"`;
+  if (outcome.kind === 'upstream-failed' || outcome.kind === 'aborted') {
+    part += `,"fault":"${outcome.fault.code}","detail":${quote(outcome.fault.detail, MAX_MESSAGE)}`;
+  }
   return `${part}}`;
 }
 

@@ -9,6 +9,7 @@ import { sampleFacts } from '../../support/record-facts.ts';
 import { tempFolder, writeFiles } from '../../support/temp-folder.ts';
 
 import type { TestContext } from 'node:test';
+import type { DecisionId } from '../../../src/core/kernel/brand.ts';
 
 /** Three chained records: two allows and one denial. */
 function chain(): string[] {
@@ -94,6 +95,42 @@ test('log show: by verdict, by peer, the last ones, and as they are', async (con
   assert.deepEqual((await sallyport(['log', 'show', at('log'), '--verdict', 'deny', '--json'])).out, [lines[1]]);
   assert.deepEqual((await sallyport(['log', 'show', at('log'), '--last', '2', '--json'])).out, lines.slice(1));
   assert.deepEqual((await sallyport(['log', 'show', at('log'), '--peer', 'spiffe://example.org/x'])).out, []);
+});
+
+test('log show: one decision by the id that a caller was told', async (context) => {
+  const recorder = createRecorder({ labels: { id: 'i' } });
+  const [id, other] = ['1'.repeat(36), '2'.repeat(36)];
+  const lines = [other, id, other].map(
+    (decisionId) => recorder.record(sampleFacts({ decisionId: decisionId as DecisionId })) ?? '',
+  );
+  const at = await logOf(context, { log: text(['no json', ...lines]) });
+  assert.deepEqual((await sallyport(['log', 'show', at('log'), '--id', id, '--json'])).out, [lines[1]]);
+  assert.equal((await sallyport(['log', 'show', at('log'), '--id', id])).out.length, 1);
+  assert.deepEqual((await sallyport(['log', 'show', at('log'), '--id', 'another'])).out, []);
+});
+
+test("log show: of the agent's own call, whom it called, and why nothing came of it", async (context) => {
+  const recorder = createRecorder({ labels: { id: 'i' } });
+  const connection = { ...sampleFacts().connection, direction: 'outbound' as const };
+  const address = { host: '10.0.0.7', port: 8443 };
+  const destination = { name: 'researcher.internal', address, ids: [], protocol: 'auto' } as const;
+  const mismatch = fault('destination_identity_mismatch', 'the server is another one');
+  const failed = { kind: 'upstream-failed', fault: mismatch, status: 502, bytesIn: 0, bytesOut: 0 } as const;
+  const unknown = fault('destination_unknown', 'no destination is configured for tabloid.internal');
+  const lines = [
+    recorder.record(sampleFacts({ connection, destination, outcome: failed })) ?? '',
+    recorder.record(sampleFacts({ connection, fault: unknown, outcome: { kind: 'refused', status: 403 } })) ?? '',
+  ];
+  const at = await logOf(context, { log: text(lines) });
+  const { out } = await sallyport(['log', 'show', at('log')]);
+  assert.match(
+    out[0] ?? '',
+    /Z allow +502 +to researcher\.internal GET .* destination_identity_mismatch; the server is another one/,
+  );
+  assert.match(
+    out[1] ?? '',
+    / to nobody that is configured GET .* destination_unknown; no destination is configured for tabloid/,
+  );
 });
 
 test('log show: what a peer sent cannot speak to the terminal', async (context) => {

@@ -110,8 +110,8 @@ test('an ordinary denial is no error; an undefined answer is', () => {
   assert.equal(undefinedAnswer.sallyport.cached, true);
 });
 
-test('an upstream that failed names its fault in the outcome; the verdict stays allow', () => {
-  const reason = fault('upstream_timeout', '');
+test('an upstream that failed names its fault in the outcome, and what exactly went wrong; the verdict stays allow', () => {
+  const reason = fault('upstream_timeout', 'no answer within "15000" ms');
   const outcome = {
     kind: 'upstream-failed',
     fault: reason,
@@ -130,6 +130,7 @@ test('an upstream that failed names its fault in the outcome; the verdict stays 
     bytes_out: 0,
     ms: 1.235,
     fault: 'upstream_timeout',
+    detail: 'no answer within "15000" ms',
   });
 });
 
