@@ -2,8 +2,10 @@ import type { IdentityFiles, IdentitySettings } from '../core/config/identity-se
 import { judgeBundleEndpoint } from '../core/identity/bundle-endpoint.ts';
 import { parseSpiffeId } from '../core/identity/spiffe-id.ts';
 import type { TrustDomain } from '../core/kernel/brand.ts';
+import { ok } from '../core/kernel/result.ts';
 import { createAuthorityClient } from '../io/enrolment/authority-client.ts';
 import { createKeyOpener } from '../io/keys/key-opener.ts';
+import { readPassphrase } from '../io/keys/passphrase.ts';
 import { createIdentityKeep } from '../io/sources/authority-keep.ts';
 import { createAuthorityPart } from '../io/sources/authority-part.ts';
 import type { Source } from '../io/sources/follower.ts';
@@ -82,12 +84,28 @@ function ownParts(settings: IdentitySettings): readonly NamedPart[] {
         },
       ];
     case 'authority':
-      return [trust, authorityPart(settings.authority)];
+      return [trust, withoutNamed(settings, authorityPart(settings))];
     case 'workload-api':
-      return [trust, workloadPart(settings.workloadApi)];
+      return [trust, withoutNamed(settings, workloadPart(settings.workloadApi))];
     default:
       return settings satisfies never;
   }
+}
+
+/** A trust domain that the configuration names a place for has its bundle from there, and from nowhere else, also while it has none yet. */
+function withoutNamed({ trustBundles, federation }: IdentitySettings, part: NamedPart): NamedPart {
+  const isNamed = (domain: string): boolean => Object.hasOwn(trustBundles, domain) || Object.hasOwn(federation, domain);
+  return {
+    ...part,
+    create: (watch) =>
+      part.create({
+        ...watch,
+        onChange: (brought) => {
+          const bundles = new Map([...brought.bundles].filter(([domain]) => !isNamed(domain)));
+          watch.onChange({ ...brought, bundles });
+        },
+      }),
+  };
 }
 
 function openKeyOf({ passphrase }: Pick<IdentityFiles, 'passphrase'>): OpenKey {
@@ -95,22 +113,26 @@ function openKeyOf({ passphrase }: Pick<IdentityFiles, 'passphrase'>): OpenKey {
   return (path, bytes) => opener.open(path, bytes);
 }
 
-function authorityPart(authority: Extract<IdentitySettings, { source: 'authority' }>['authority']): NamedPart {
+function authorityPart({ authority, passphrase }: Extract<IdentitySettings, { source: 'authority' }>): NamedPart {
   const { url, id, method, token, trustBundle, keyType, keep } = authority;
   return {
     name: 'authority',
     required: true,
     create: (watch) =>
-      createAuthorityPart(
-        { trustDomain: domainOf(id), trustBundle, method, token, keyType },
-        {
-          ...world,
-          ...watch,
-          random: createRandom(),
-          client: createAuthorityClient({ url, id, method, token }, { ...world, readFile: readBounded }),
-          ...(keep !== undefined && { keep: createIdentityKeep(keep, id) }),
-        },
-      ),
+      deferredSource(async () => {
+        const secret = passphrase === undefined ? ok(undefined) : await readPassphrase(passphrase);
+        if (!secret.ok) throw new Error(secret.error);
+        return createAuthorityPart(
+          { trustDomain: domainOf(id), trustBundle, method, token, keyType },
+          {
+            ...world,
+            ...watch,
+            random: createRandom(),
+            client: createAuthorityClient({ url, id, method, token }, { ...world, readFile: readBounded }),
+            ...(keep !== undefined && { keep: createIdentityKeep(keep, id, secret.value) }),
+          },
+        );
+      }, watch.onProblem),
   };
 }
 

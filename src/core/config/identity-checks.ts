@@ -8,7 +8,12 @@ import type { Finding } from './mistake.ts';
 export function identityFindings(identity: unknown): readonly Finding[] {
   if (identity === null || typeof identity !== 'object') return [];
   const source = at(identity, 'source') ?? 'files';
-  return [...needFindings(identity, source), ...strayFindings(identity, source), ...domainFindings(identity, source)];
+  return [
+    ...needFindings(identity, source),
+    ...strayFindings(identity, source),
+    ...passphraseFindings(identity, source),
+    ...domainFindings(identity, source),
+  ];
 }
 
 const NEEDED = {
@@ -43,13 +48,23 @@ function strayFindings(identity: unknown, source: unknown): readonly Finding[] {
     workloadApi: 'workload-api',
     certificate: 'files',
     privateKey: 'files',
-    passphrase: 'files',
   };
   return Object.entries(keys).flatMap(([key, owner]) =>
     owner === source || at(identity, key) === undefined
       ? []
       : [{ path: ['identity', key], expected: `no such key with \`source: ${source}\`` }],
   );
+}
+
+/** A passphrase is for a key that lies on disk. */
+function passphraseFindings(identity: unknown, source: unknown): readonly Finding[] {
+  if (at(identity, 'passphrase') === undefined || source === 'files') return [];
+  const path = ['identity', 'passphrase'];
+  if (source === 'workload-api') return [{ path, expected: 'no such key with `source: workload-api`' }];
+  const isKept = at(at(identity, 'authority'), 'keep') !== undefined;
+  return source === 'authority' && !isKept
+    ? [{ path, expected: 'no such key without `authority.keep`', hint: 'the key is in memory only' }]
+    : [];
 }
 
 /** One trust domain, one place that its bundle comes from. */

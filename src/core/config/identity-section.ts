@@ -82,7 +82,9 @@ export const identitySection = section({
     ),
   passphrase: path('a file with the passphrase of the private key')
     .optional()
-    .describe('File with the passphrase of an encrypted private key; readable by its owner only.'),
+    .describe(
+      'File with the passphrase of an encrypted private key, or of the key in `authority.keep`; readable by its owner only.',
+    ),
   trustBundles: mapOf(
     'a trust domain (lower case)',
     TRUST_DOMAIN,

@@ -26,7 +26,12 @@ export type IdentityFiles = TrustSettings & {
 /** Where the identity of this agent comes from, and whom it believes. */
 export type IdentitySettings =
   | IdentityFiles
-  | (TrustSettings & { readonly source: 'authority'; readonly authority: Readonly<Authority> })
+  | (TrustSettings & {
+      readonly source: 'authority';
+      readonly authority: Readonly<Authority>;
+      /** Of the key in `authority.keep`. */
+      readonly passphrase: string | undefined;
+    })
   | (TrustSettings & {
       readonly source: 'workload-api';
       readonly workloadApi: Readonly<NonNullable<IdentityOutput['workloadApi']>>;
@@ -48,7 +53,7 @@ export function toIdentity(output: IdentityOutput): IdentitySettings {
     requireRevocationLists,
   };
   const { source, authority, workloadApi = {}, privateKey = '', certificate = privateKey, passphrase } = output;
-  if (source === 'authority' && authority !== undefined) return { ...trust, source, authority };
+  if (source === 'authority' && authority !== undefined) return { ...trust, source, authority, passphrase };
   if (source === 'workload-api') return { ...trust, source, workloadApi };
   return { ...trust, source: 'files', certificate, privateKey, passphrase };
 }

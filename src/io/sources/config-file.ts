@@ -79,7 +79,7 @@ function absoluteIdentity(identity: Config['identity'], absolute: Absolute): Con
       return absoluteAt({ ...identity, ...trust }, ['certificate', 'privateKey', 'passphrase'], absolute);
     case 'authority': {
       const authority = absoluteAt(identity.authority, ['trustBundle', 'token', 'keep'], absolute);
-      return Object.freeze({ ...identity, ...trust, authority });
+      return absoluteAt({ ...identity, ...trust, authority }, ['passphrase'], absolute);
     }
     case 'workload-api':
       return Object.freeze({ ...identity, ...trust });

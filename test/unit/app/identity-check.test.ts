@@ -32,7 +32,13 @@ async function fromAuthority(context: TestContext, files: Readonly<Record<string
   const id = 'spiffe://example.org/ca' as SpiffeId;
   const paths = { trustBundle: join(folder, 'roots.pem'), token: join(folder, 'token') };
   const authority = { url, id, method: 'join-token', keyType: 'p256', ...paths } as const;
-  const settings: IdentitySettings = { ...NOTHING, source: 'authority', trustBundles: {}, authority };
+  const settings: IdentitySettings = {
+    ...NOTHING,
+    source: 'authority',
+    trustBundles: {},
+    authority,
+    passphrase: undefined,
+  };
   return { settings, folder, connections: () => count };
 }
 

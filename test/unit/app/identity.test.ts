@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 import { followIdentity } from '../../../src/app/identity.ts';
-import type { SpiffeId } from '../../../src/core/kernel/brand.ts';
+import type { SpiffeId, TrustDomain } from '../../../src/core/kernel/brand.ts';
 import type { IdentitySettings } from '../../../src/core/config/identity-settings.ts';
 import { verifyPeer } from '../../../src/core/identity/verify.ts';
 import { formatSpiffeBundle } from '../../../src/core/identity/spiffe-bundle.ts';
 import type { IdentitySnapshot } from '../../../src/io/sources/identity-source.ts';
 import type { Source } from '../../../src/io/sources/follower.ts';
+import { head, inOrder, messages, startFakeWorkloadApi } from '../../support/fake-workload-api/fake.ts';
+import { encodeSvids, svidFields } from '../../support/fake-workload-api/messages.ts';
 import { createAuthority, type Authority } from '../../support/pki.ts';
 import { tempFolder, writeFiles } from '../../support/temp-folder.ts';
 import { TrustServer } from '../../support/trust-server.ts';
@@ -102,4 +104,35 @@ test('SPIFFE Federation 5.2.2: an endpoint whose certificate is revoked gives no
   const source = await federating(context, { url: server.url('/bundle') }, { 'hub.crl': pem });
   assert.equal(verdictOn(source, partner), 'peer_trust_domain_unknown');
   assert.match(source.problem?.join() ?? '', /federation of partner\.example: .*peer_certificate_revoked/);
+});
+
+test('a trust domain that the configuration names a place for has its bundle from there alone, also while that gave none', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, { 'hub.pem': hub.bundlePem });
+  const impostor = unnamed('partner.example');
+  const leaf = own.issue();
+  const message = encodeSvids({
+    svids: [svidFields(own, leaf, 'spiffe://example.org/agent')],
+    federated_bundles: {
+      'spiffe://partner.example': Buffer.concat(impostor.bundle),
+      'spiffe://hub.example': Buffer.concat(impostor.bundle),
+      'spiffe://third.example': Buffer.concat(impostor.bundle),
+    },
+  });
+  const fake = await startFakeWorkloadApi(context, inOrder(head(), messages(message)));
+  const source = followIdentity({
+    source: 'workload-api',
+    workloadApi: { socket: fake.socket },
+    trustBundles: { 'hub.example': join(folder, 'hub.pem') },
+    federation: { 'partner.example': { url: 'https://127.0.0.1:1/bundle', profile: 'https_web' } },
+    revocationLists: [],
+    revocationListUrls: [],
+    requireRevocationLists: false,
+  });
+  context.after(() => source.stop());
+  await source.start();
+  const { trust } = source.current ?? assert.fail(source.problem?.join('\n') ?? 'no identity');
+  assert.deepEqual([...trust.anchors.keys()].toSorted(), ['example.org', 'hub.example', 'third.example']);
+  const [anchor] = trust.anchors.get('hub.example' as TrustDomain) ?? [];
+  assert.equal(Buffer.from(anchor?.certificate.der ?? []).equals(Buffer.from(hub.certificate.der)), true);
 });

@@ -47,10 +47,18 @@ describe('source: authority', () => {
 
   test('needs its settings, and takes none of files', () => {
     assert.deepEqual(wrong({ source: 'authority' }), ['identity.authority']);
-    assert.deepEqual(wrong({ source: 'authority', authority: AUTHORITY, privateKey: 'k', passphrase: 'p' }), [
+    assert.deepEqual(wrong({ source: 'authority', authority: AUTHORITY, privateKey: 'k', certificate: 'c' }), [
       'identity.privateKey',
-      'identity.passphrase',
+      'identity.certificate',
     ]);
+  });
+
+  test('a passphrase is for the key that is kept', () => {
+    const kept = { source: 'authority', authority: { ...AUTHORITY, keep: 'kept' }, passphrase: 'p' };
+    const identity = identityOf(kept);
+    assert.equal(identity.source === 'authority' && identity.passphrase, 'p');
+    assert.deepEqual(wrong({ ...kept, authority: AUTHORITY }), ['identity.passphrase']);
+    assert.deepEqual(wrong({ source: 'workload-api', passphrase: 'p' }), ['identity.passphrase']);
   });
 
   test('its trust domain has its roots from it alone', () => {
