@@ -47,7 +47,7 @@ export type PublishedTrust = {
  */
 export class AuthorityProcess {
   readonly folder: string;
-  readonly id = `spiffe://${DOMAIN}/sallyport/authority`;
+  readonly id: string = `spiffe://${DOMAIN}/sallyport/authority`;
   readonly store: AuthorityStore;
   readonly deps: CaDeps;
   /** Of all lives. */

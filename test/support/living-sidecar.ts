@@ -16,6 +16,8 @@ export type LivingOptions = {
   readonly policy?: string | SystemPolicy;
   /** Further keys of `identity.authority`. */
   readonly authority?: RawConfig;
+  /** Keys of `identity.workloadApi`, which its identity comes from then, in place of the authority's HTTPS service. */
+  readonly workloadApi?: RawConfig;
   /** Further keys of `identity`. */
   readonly identity?: RawConfig;
   /** Top-level keys, over all others. */
@@ -42,10 +44,14 @@ export async function livingFolder(
   await copyFile(authority.rootsFile, join(folder, 'first-roots.pem'));
   await putToken(folder, authority.token(id));
   const enrolment = { url: authority.url, id: authority.id, trustBundle: 'first-roots.pem', token: TOKEN_FILE };
+  const source =
+    options.workloadApi === undefined
+      ? { source: 'authority', authority: { ...enrolment, ...options.authority } }
+      : { source: 'workload-api', workloadApi: options.workloadApi };
   return {
     folder,
     config: {
-      identity: { source: 'authority', authority: { ...enrolment, ...options.authority }, ...options.identity },
+      identity: { ...source, ...options.identity },
       inbound: [{ listen: '127.0.0.1:0', upstream }],
       policy: { bundle: 'policy.tar.gz', decision: 'test/authz/decision' },
       journal: ['file:records.ndjson'],
