@@ -2,6 +2,7 @@ import type { Inbound } from '../core/config/config.ts';
 import { Gate, type GateDeps, type GateSettings } from '../core/gate/gate.ts';
 import type { Endpoint } from '../core/model/connection.ts';
 import type { Result } from '../core/kernel/result.ts';
+import type { Peer } from '../core/model/peer.ts';
 import { createForwarder, type Forwarder } from '../io/forward/forwarder.ts';
 import type { HttpExchange, TcpExchange } from '../io/listen/downstream.ts';
 import { createListener, type Listener } from '../io/listen/listener.ts';
@@ -52,8 +53,9 @@ export class InboundPort {
 
   /** Takes new certificates, keys and trust for new connections, and judges the open ones again: by new trust also where the TLS library cannot use the key. */
   reload(identity: IdentitySnapshot): Result<undefined, string> {
-    const taken = this.#listener.reload(this.#settings(identity));
-    if (!taken.ok) this.recheck();
+    const isSuspect = (peer: Peer): boolean => isListed(peer, identity.trust);
+    const taken = this.#listener.reload(this.#settings(identity), isSuspect);
+    if (!taken.ok) this.#listener.recheck(isSuspect).catch(this.#problem);
     return taken;
   }
 
@@ -89,4 +91,9 @@ export class InboundPort {
       limits,
     };
   }
+}
+
+/** Whether any revocation list has the serial number of a peer's certificate: not yet a verdict, for serial numbers are those of one issuer. */
+function isListed(peer: Peer, { lists }: IdentitySnapshot['trust']): boolean {
+  return peer.kind === 'identified' && lists.some(({ crl }) => crl.revoked.has(peer.certificate.serial));
 }

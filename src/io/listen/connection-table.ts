@@ -2,10 +2,16 @@ import type { Socket } from 'node:net';
 
 import { fault, type Fault } from '../../core/model/faults.ts';
 import type { Peer } from '../../core/model/peer.ts';
+import type { AdmittedPeer } from './handler.ts';
 import type { ConnectionHost, OpenConnection } from './open-connection.ts';
 
 /** Connections judged again in one go; path validation takes up to half a millisecond each. */
 const RECHECK_BATCH = 32;
+
+/** Tells cheaply who will probably not be accepted any more: thousands of others to be judged must not give him seconds. */
+export type IsSuspect = (peer: AdmittedPeer) => boolean;
+
+const nobody: IsSuspect = () => false;
 
 /** All open connections of a listener. */
 export class ConnectionTable {
@@ -43,9 +49,12 @@ export class ConnectionTable {
     }
   }
 
-  /** Judges the peer of every open connection again, a few at a time so that others are served meanwhile. */
-  async recheck(host: ConnectionHost): Promise<void> {
-    const connections = [...this.#open.values()];
+  /** Judges the peer of every open connection again, a few at a time so that others are served meanwhile; those whom `isSuspect` names before all others. */
+  async recheck(host: ConnectionHost, isSuspect: IsSuspect = nobody): Promise<void> {
+    const { suspect = [], other = [] } = Object.groupBy(this.#open.values(), ({ peer }) =>
+      isSuspect(peer) ? 'suspect' : 'other',
+    );
+    const connections = [...suspect, ...other];
     for (let i = 0; i < connections.length; i += RECHECK_BATCH) {
       for (const connection of connections.slice(i, i + RECHECK_BATCH)) judgeAgain(host, connection);
       // oxlint-disable-next-line no-await-in-loop -- the pause is the purpose

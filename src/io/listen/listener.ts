@@ -7,6 +7,7 @@ import type { Connection } from '../../core/model/connection.ts';
 import { fault, type Fault } from '../../core/model/faults.ts';
 import type { Peer } from '../../core/model/peer.ts';
 import { tlsFacts } from './connection-facts.ts';
+import type { IsSuspect } from './connection-table.ts';
 import type { AdmittedPeer, PresentedChain } from './handler.ts';
 import { handshakeFault, Handshakes } from './handshakes.ts';
 import { Http1Connection } from './http1-connection.ts';
@@ -35,10 +36,10 @@ class TlsListener extends PortListener<ListenSettings> {
     this.#handshakes = new Handshakes(settings.name, () => this.newId(), deps.clock.wallMs.bind(deps.clock));
   }
 
-  override async recheck(): Promise<void> {
+  override async recheck(isSuspect?: IsSuspect): Promise<void> {
     // A ticket from before would carry a verdict from before.
     if (this.settings.tls.resumption) this.#server?.setTicketKeys(Buffer.from(this.deps.random(TICKET_KEYS_LENGTH)));
-    await super.recheck();
+    await super.recheck(isSuspect);
   }
 
   protected override createServer(): Server {

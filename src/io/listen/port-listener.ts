@@ -9,7 +9,7 @@ import type { Connection, Endpoint } from '../../core/model/connection.ts';
 import { fault, type Fault } from '../../core/model/faults.ts';
 import type { Peer } from '../../core/model/peer.ts';
 import { acceptedFacts, endpoint } from './connection-facts.ts';
-import { ConnectionTable } from './connection-table.ts';
+import { ConnectionTable, type IsSuspect } from './connection-table.ts';
 import type { ListenHandler, PresentedChain } from './handler.ts';
 import { Http1Connection } from './http1-connection.ts';
 import type { Http1Request } from './http1-request.ts';
@@ -33,11 +33,11 @@ export interface Listener<S extends PortSettings = ListenSettings> {
   start(): Promise<Endpoint>;
   /**
    * New TLS material and limits, for new connections; then `recheck`. All or nothing: an error says why nothing changed. Address and
-   * protocol cannot change, and a new handshake timeout waits for a restart.
+   * protocol cannot change, and a new handshake timeout waits for a restart. `isSuspect` as for `recheck`.
    */
-  reload(settings: S): Result<undefined, string>;
-  /** Judges all open connections again, after trust or revocation lists changed. */
-  recheck(): Promise<void>;
+  reload(settings: S, isSuspect?: IsSuspect): Result<undefined, string>;
+  /** Judges all open connections again, after trust or revocation lists changed. `isSuspect`: whose connections are judged first. */
+  recheck(isSuspect?: IsSuspect): Promise<void>;
   /** Stops accepting, lets open exchanges finish, cuts them with `draining` after `deadlineMs`. Settles when everything is closed. */
   stop(deadlineMs: number): Promise<void>;
   readonly connectionCount: number;
@@ -86,7 +86,7 @@ export abstract class PortListener<S extends PortSettings> implements Listener<S
     return typeof bound === 'object' ? endpoint(bound?.address, bound?.port) : endpoint(undefined, undefined);
   }
 
-  reload(settings: S): Result<undefined, string> {
+  reload(settings: S, isSuspect?: IsSuspect): Result<undefined, string> {
     if (!this.isSamePort(settings)) return err('address and protocol of a listener cannot change while it runs');
     const adopted = this.adopt(settings);
     if (!adopted.ok) return adopted;
@@ -97,13 +97,13 @@ export abstract class PortListener<S extends PortSettings> implements Listener<S
       this.#server.maxConnections = settings.limits.connections;
       applyHttp1Limits(this.#http1, settings.limits);
       this.#sweepEvery(sweepPeriodMs(settings.limits));
-      this.recheck().catch(this.deps.problem);
+      this.recheck(isSuspect).catch(this.deps.problem);
     }
     return ok(undefined);
   }
 
-  async recheck(): Promise<void> {
-    await this.table.recheck(this.host);
+  async recheck(isSuspect?: IsSuspect): Promise<void> {
+    await this.table.recheck(this.host, isSuspect);
   }
 
   stop(deadlineMs: number): Promise<void> {

@@ -20,7 +20,12 @@ const ours = authority.issue();
 
 /** As much of a snapshot as a listener needs. */
 const snapshot = (privateKey: string): IdentitySnapshot =>
-  ({ certificateChain: ours.chainPem, privateKey, trustAnchors: [authority.bundlePem] }) as unknown as IdentitySnapshot;
+  ({
+    certificateChain: ours.chainPem,
+    privateKey,
+    trustAnchors: [authority.bundlePem],
+    trust: { lists: [] },
+  }) as unknown as IdentitySnapshot;
 
 test('promise 6: open connections are judged by new trust also where the key that came with it cannot be used', async () => {
   const config = loadConfig(

@@ -14,6 +14,8 @@ const SWEPT = {
   limits: { streamIdleTimeoutMs: 0, requestTimeoutMs: 0, idleTimeoutMs: 100_000_000, headTimeoutMs: 400 },
 };
 
+const LATER_MS = 4_000_000_000_000;
+
 function revoked(): Peer {
   return { kind: 'rejected', fault: fault('peer_certificate_revoked', ''), claimedId: undefined };
 }
@@ -67,6 +69,30 @@ test('a connection that never had a request tells of its withdrawn trust itself,
   await bench.listener.recheck();
   await Promise.all([served.ended, unused.ended]);
   assert.deepEqual(bench.handler.faults, ['refused peer_certificate_revoked']);
+});
+
+test('promise 6: whoever is suspect is judged before thousands of others', async () => {
+  await using bench = await Bench.start();
+  for (let i = 0; i < 4; i += 1) await bench.raw();
+  await until(() => bench.listener.connectionCount === 4);
+  const ids = [];
+  for (let i = 0; i < 4; i += 1) ids.push((await bench.handler.next('admit')).connection.id);
+  bench.handler.judge = () => assert.fail('all are admitted');
+  const order: string[] = [];
+  bench.handler.judgeAgain = ({ id }) => {
+    order.push(id);
+    return identified(LATER_MS + order.length);
+  };
+  let asked = 0;
+  await bench.listener.recheck(() => (asked += 1) === 3);
+  assert.deepEqual(order, [ids[2], ids[0], ids[1], ids[3]]);
+  order.length = 0;
+  assert.ok(
+    bench.listener.reload(bench.settings, (peer) => peer.kind === 'identified' && peer.validUntilMs === LATER_MS + 4)
+      .ok,
+  );
+  await until(() => order.length === 4);
+  assert.deepEqual(order, [ids[3], ids[0], ids[1], ids[2]]);
 });
 
 test('only the connections of the peer in question are touched', async () => {
