@@ -26,6 +26,9 @@ const provider = find('pkcs11.so', [...libraries('ossl-modules'), join(ROOT, 'no
 const client = find('p11-kit-client.so', libraries('pkcs11'));
 const commands = ['softhsm2-util', 'p11-kit', 'pkcs11-tool'].every((name) => commandPath(name) !== undefined);
 
+/** OpenSSL's provider and p11-kit's module; empty where they are not there. */
+export const providerPaths = { provider: provider ?? '', client: client ?? '' } as const;
+
 /** For `test`: why tokens cannot be tested on this machine, if so. */
 export const needsSoftHsm = {
   skip:

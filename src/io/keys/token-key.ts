@@ -1,8 +1,9 @@
-import { createPrivateKey } from 'node:crypto';
+import { constants, createPrivateKey, sign } from 'node:crypto';
 
 import { encodePem } from '../../core/identity/pem.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 
+import type { KeyObject, SignKeyObjectInput } from 'node:crypto';
 import type { Result } from '../../core/kernel/result.ts';
 import type { OpenedKey } from './key-opener.ts';
 
@@ -39,16 +40,45 @@ export function tokenReference(text: string): Result<string, string> | undefined
     : err('the PKCS#11 URI names no key of its token; add `object=` or `id=`');
 }
 
-/** Opens the key by reference: it stays in its token. */
+/** Opens the key by reference, and has it sign once: a module may have keys that it, or what stands before it, cannot use. The key stays in its token. */
 export function openTokenKey(pem: string): Result<OpenedKey, string> {
+  let privateKey: KeyObject;
   try {
-    const privateKey = createPrivateKey(pem);
-    return ok({ privateKey, tlsKey: pem, chain: [] });
+    privateKey = createPrivateKey(pem);
   } catch {
     return err(
       'the key in the PKCS#11 token cannot be opened: is the pkcs11 provider in the OpenSSL configuration of this process (OPENSSL_CONF), the token there, the PIN right, the URI that of a private key?',
     );
   }
+  try {
+    sign(digestOf(privateKey), PROBE, asTlsSigns(privateKey));
+    return ok({ privateKey, tlsKey: pem, chain: [] });
+  } catch {
+    return err(
+      'the key in the PKCS#11 token does not sign: do its module and p11-kit know its kind (EdDSA for Ed25519, RSA-PSS for RSA)? ECDSA on P-256 is the most widely known',
+    );
+  }
+}
+
+/** Has a key in a token sign once, off the main thread; rejects where it does not. */
+export function probeTokenKey(privateKey: KeyObject): Promise<void> {
+  return new Promise((resolve, reject) => {
+    sign(digestOf(privateKey), PROBE, asTlsSigns(privateKey), (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+/** No handshake and no certificate begins like this (RFC 8446 4.4.3: 64 spaces; DER: 30). */
+const PROBE = Buffer.from('~ is the token there?');
+
+function digestOf({ asymmetricKeyType }: KeyObject): string | null {
+  return asymmetricKeyType === 'ed25519' ? null : 'sha256';
+}
+
+/** TLS 1.3 signs with RSA by PSS only (RFC 8446 4.2.3). */
+function asTlsSigns(key: KeyObject): SignKeyObjectInput {
+  return key.asymmetricKeyType === 'rsa'
+    ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+    : { key };
 }
 
 /** SEQUENCE { VisibleString, UTF8String }. */

@@ -52,3 +52,12 @@ test('a key that is not there, a wrong PIN: refused by name', needsSoftHsm, asyn
   writeFileSync(join(token.folder, 'pin'), '9999');
   assert.match((await use(token, token.uri)).refused ?? '', /cannot be opened/);
 });
+
+/** What SoftHSM has and a module before it may not pass on: the first use is at the start, not in a peer's handshake. */
+for (const kind of ['rsa:2048', 'EC:edwards25519'])
+  test(`a key that does not sign as TLS 1.3 asks is refused by name: ${kind}`, needsSoftHsm, async (context) => {
+    const token = await softToken(context, kind);
+    const said = await use(token, token.uri);
+    if (said.refused === undefined) context.diagnostic(`${kind} signs here`);
+    else assert.match(said.refused, /does not sign: .*EdDSA for Ed25519, RSA-PSS for RSA/);
+  });
