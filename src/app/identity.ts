@@ -46,21 +46,25 @@ export function followIdentity(settings: IdentitySettings, watch: IdentityWatch 
   const isFilesAlone =
     settings.source === 'files' && Object.keys(federation).length === 0 && revocationListUrls.length === 0;
   if (isFilesAlone) return createIdentitySource(settings, { ...world, openKey: openKeyOf(settings), ...watch });
-  const sources: Source<IdentityPart>[] = [];
-  const kept = (part: NamedPart): NamedPart => ({
+  // What each part brought last, in the order of the parts.
+  const brought: IdentityPart[] = [];
+  const kept = (part: NamedPart, index: number): NamedPart => ({
     ...part,
-    create: (own) => {
-      const source = part.create(own);
-      sources.push(source);
-      return source;
-    },
+    create: (own) =>
+      part.create({
+        ...own,
+        onChange: (newest) => {
+          brought[index] = newest;
+          own.onChange(newest);
+        },
+      }),
   });
+  // A copy without the places of parts that brought nothing yet.
+  const known = (): readonly IdentityPart[] => brought.filter(Boolean);
   const parts = [
     ...ownParts(settings),
-    ...Object.entries(federation).map(([domain, endpoint]) =>
-      federationPart(domain as TrustDomain, endpoint, () => sources),
-    ),
-    ...revocationListUrls.map((url) => listPart(url, () => sources.flatMap(issuersIn))),
+    ...Object.entries(federation).map(([domain, endpoint]) => federationPart(domain as TrustDomain, endpoint, known)),
+    ...revocationListUrls.map((url) => listPart(url, () => known().flatMap(issuersIn))),
   ];
   const trustDomain = settings.source === 'authority' ? domainOf(settings.authority.id) : undefined;
   return createIdentityAssembly(parts.map(kept), { ...world, ...watch, trustDomain });
@@ -154,12 +158,8 @@ function workloadPart({ socket, id }: Extract<IdentitySettings, { source: 'workl
   };
 }
 
-/** `sources`: all parts, for the newest bundle of the endpoint's own trust domain and for revocation lists. */
-function federationPart(
-  trustDomain: TrustDomain,
-  endpoint: Endpoint,
-  sources: () => readonly Source<IdentityPart>[],
-): NamedPart {
+/** `known`: what all parts brought, for the newest bundle of the endpoint's own trust domain and for revocation lists. */
+function federationPart(trustDomain: TrustDomain, endpoint: Endpoint, known: () => readonly IdentityPart[]): NamedPart {
   const { url, profile, id, trustBundle } = endpoint;
   return {
     name: `federation of ${trustDomain}`,
@@ -170,7 +170,7 @@ function federationPart(
         const address: TrustAddress =
           id === undefined
             ? { kind: 'https_web', url, trustBundle }
-            : { kind: 'https_spiffe', url, judge: (chain) => judgeEndpoint(chain, id, proof ?? [], sources()) };
+            : { kind: 'https_spiffe', url, judge: (chain) => judgeEndpoint(chain, id, proof ?? [], known()) };
         // Roots of whoever serves the bundle; where that is another trust domain, nobody of this one is believed for them.
         const first = id !== undefined && domainOf(id) === trustDomain ? proof : undefined;
         return createPoll({ kind: 'federation', url, trustDomain, first }, address, watch, () => []);
@@ -183,12 +183,11 @@ function judgeEndpoint(
   chain: readonly Uint8Array[],
   id: string,
   proof: readonly Uint8Array[],
-  sources: readonly Source<IdentityPart>[],
+  parts: readonly IdentityPart[],
 ) {
   const parsed = parseSpiffeId(id);
   if (!parsed.ok) throw new TypeError(parsed.error.detail);
   const { id: spiffeId, trustDomain } = parsed.value;
-  const parts = sources.flatMap(({ current }) => current ?? []);
   const newest = parts.find(({ bundles }) => bundles.has(trustDomain))?.bundles.get(trustDomain);
   const crls = parts.flatMap((part) => part.crls);
   return judgeBundleEndpoint(chain, { id: spiffeId, trustDomain, bundle: newest ?? proof, crls }, systemClock.wallMs());
@@ -213,8 +212,8 @@ function createPoll(
 }
 
 /** CA certificates that one part believes, and those above our own certificate. */
-function issuersIn({ current }: Source<IdentityPart>): readonly Uint8Array[] {
-  return current === undefined ? [] : [...[...current.bundles.values()].flat(), ...(current.own?.chain.slice(1) ?? [])];
+function issuersIn({ bundles, own }: IdentityPart): readonly Uint8Array[] {
+  return [...[...bundles.values()].flat(), ...(own?.chain.slice(1) ?? [])];
 }
 
 async function certificatesIn(path: string): Promise<readonly Uint8Array[]> {

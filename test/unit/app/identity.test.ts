@@ -136,3 +136,43 @@ test('a trust domain that the configuration names a place for has its bundle fro
   const [anchor] = trust.anchors.get('hub.example' as TrustDomain) ?? [];
   assert.equal(Buffer.from(anchor?.certificate.der ?? []).equals(Buffer.from(hub.certificate.der)), true);
 });
+
+test('a Workload API cannot say who proves the endpoint of a trust domain that the configuration federates', async (context) => {
+  const folder = await tempFolder(context);
+  await writeFiles(folder, { 'partner.pem': partner.bundlePem });
+  const impostor = unnamed('partner.example');
+  const id = 'spiffe://partner.example/bundles' as SpiffeId;
+  const message = encodeSvids({
+    svids: [svidFields(own, own.issue(), 'spiffe://example.org/agent')],
+    federated_bundles: { 'spiffe://partner.example': Buffer.concat(impostor.bundle) },
+  });
+  for (const [issuer, served, expected] of [
+    [impostor, impostor, partner],
+    [partner, hub, hub],
+  ] as const) {
+    const fake = await startFakeWorkloadApi(context, inOrder(head(), messages(message)));
+    const server = await new TrustServer(issuer.issue({ id })).start(context);
+    server.offer('/bundle', formatSpiffeBundle(served.bundle, { sequence: 1, refreshHintSeconds: 60 }), {});
+    const source = followIdentity({
+      source: 'workload-api',
+      workloadApi: { socket: fake.socket },
+      trustBundles: {},
+      federation: {
+        'partner.example': {
+          url: server.url('/bundle'),
+          profile: 'https_spiffe',
+          id,
+          trustBundle: join(folder, 'partner.pem'),
+        },
+      },
+      revocationLists: [],
+      revocationListUrls: [],
+      requireRevocationLists: false,
+    });
+    context.after(() => source.stop());
+    await source.start();
+    // The first question may have gone out before the Workload API said anything.
+    await source.reload();
+    assert.equal(verdictOn(source, expected), 'identified');
+  }
+});
