@@ -1,4 +1,5 @@
-import { chmod, lstat, mkdir, realpath, unlink } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { chmod, lstat, mkdir, realpath, stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 
@@ -15,8 +16,8 @@ const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 
 /**
- * Makes way for a unix socket at `path`: its folder is there, is ours, and keeps out whom `access` does not name; nobody can rename a folder above it; a
- * socket that nobody listens on any more is removed. Rejects with what is wrong and what to do (a start-up fault).
+ * Makes way for a unix socket at `path`: its folder is there, is ours, and keeps out whom `access` does not name; nobody can rename a folder above it or turn a
+ * symbolic link on the way; a socket that nobody listens on any more is removed. Rejects with what is wrong and what to do (a start-up fault).
  */
 export async function prepareSocket(path: string, access: SocketAccess): Promise<void> {
   const folder = dirname(path);
@@ -55,11 +56,31 @@ async function checkFolder(folder: string, access: SocketAccess): Promise<void> 
   if (!isTrusted(uid))
     throw new Error(`${folder} belongs to user ${uid}, who could replace the socket in it: use a folder of our own`);
   if ((mode & MODES[access].tooMuch) !== 0) throw new Error(tooOpen(folder, mode, access));
-  for (let above = dirname(real), below = real; above !== below; [above, below] = [dirname(above), above]) {
-    const { mode, uid } = await lstat(above);
-    const canRename = !isTrusted(uid) || ((mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0);
-    if (canRename) throw new Error(`${above} is writable by others, who could replace ${folder}: use another folder`);
+  for (const above of foldersAbove(real)) {
+    if (canRenameIn(await lstat(above)))
+      throw new Error(`${above} is writable by others, who could replace ${folder}: use another folder`);
   }
+  await checkLinks(folder, real);
+}
+
+/** A link on the way leads elsewhere when it is replaced, after all that was found at its end. */
+async function checkLinks(folder: string, real: string): Promise<void> {
+  for (const part of [folder, ...foldersAbove(folder)]) {
+    const found = await lstat(part);
+    if (!found.isSymbolicLink()) continue;
+    if (!isTrusted(found.uid) || canRenameIn(await stat(dirname(part))))
+      throw new Error(`${part} is a symbolic link that others can turn elsewhere: use ${real}`);
+  }
+}
+
+function foldersAbove(path: string): readonly string[] {
+  const above = dirname(path);
+  return above === path ? [] : [above, ...foldersAbove(above)];
+}
+
+/** Whether others can put something else in the place of what is in a folder. */
+function canRenameIn({ mode, uid }: Stats): boolean {
+  return !isTrusted(uid) || ((mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0);
 }
 
 /** Our own user, and root, against whom there is no guard. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, lstat, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
@@ -67,6 +67,26 @@ describe('who can open the socket: the folder and the mode say so', () => {
 });
 
 describe('what is there already', () => {
+  test('a symbolic link that others can turn elsewhere is refused, one of our own is taken', async (context) => {
+    const root = await tempFolder(context);
+    const [open, safe] = [join(root, 'open'), join(root, 'safe')];
+    await mkdir(join(root, 'private', 'below'), { recursive: true, mode: 0o700 });
+    await mkdir(open);
+    await mkdir(safe, { mode: 0o700 });
+    await chmod(open, 0o777);
+    for (const folder of [open, safe]) await symlink(join(root, 'private'), join(folder, 'link'));
+    await prepareSocket(join(safe, 'link', 'below', 'api.sock'), 'owner');
+    await assert.rejects(
+      prepareSocket(join(open, 'link', 'below', 'api.sock'), 'owner'),
+      /link is a symbolic link that others can turn elsewhere: use .*private/,
+    );
+    await chmod(open, 0o1777);
+    await prepareSocket(join(open, 'link', 'api.sock'), 'owner');
+    if (process.getuid?.() !== 0) return;
+    await lchown(join(open, 'link'), 12_345, 12_345);
+    await assert.rejects(prepareSocket(join(open, 'link', 'api.sock'), 'owner'), /a symbolic link that others/);
+  });
+
   test('a socket that nobody listens on is replaced', async (context) => {
     const path = join(await tempFolder(context), 'api.sock');
     const first = await open(context, path);
