@@ -14,7 +14,12 @@ import type { ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The authority of a folder, with what it takes to change it. */
-export type AuthorityAtHand = { readonly store: AuthorityStore; readonly deps: CaDeps };
+export type AuthorityAtHand = {
+  readonly store: AuthorityStore;
+  readonly deps: CaDeps;
+  /** Passes on what was tried; where it failed, that was for a reason outside. */
+  readonly outside: <T>(result: Result<T, string>) => Result<T, string>;
+};
 
 /** What a command has to tell. */
 export type Told = {
@@ -48,7 +53,7 @@ export async function withAuthority(
     const store = outside.store(openAuthorityStore(options.dir));
     try {
       const openKey: CaDeps['openKey'] = async (reference) => outside.note(await deps.value.openKey(reference));
-      const told = await action({ store, deps: { ...deps.value, openKey } });
+      const told = await action({ store, deps: { ...deps.value, openKey }, outside: (result) => outside.note(result) });
       return told.ok ? print(told.value, options, terminal) : wrong(told.error, outside.exit(told.error), terminal);
     } finally {
       store.close();

@@ -7,6 +7,7 @@ import { fileOption, withAuthority } from '../authority-at-hand.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type { IssuedKey } from '../../io/authority/issued-files.ts';
+import type { AuthorityAtHand } from '../authority-at-hand.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { CaIssueOptions } from '../define-ca.ts';
 import type { Terminal } from '../terminal.ts';
@@ -16,9 +17,9 @@ const MAX_CSR_BYTES = 65_536;
 
 /** `sallyport ca issue`. */
 export function issue(options: CaIssueOptions, terminal: Terminal): Promise<ExitCode> {
-  return withAuthority(options, terminal, async ({ store, deps }) => {
+  return withAuthority(options, terminal, async ({ store, deps, outside }) => {
     const { id, ttl, dns, ip, out, name, force, issuingKey } = options;
-    const key = await keyOf(options);
+    const key = await keyOf(options, outside);
     if (!key.ok) return key;
     const wanted = { id, ttlMs: ttl, dnsNames: dns, ipAddresses: ip, issuingKey: fileOption(issuingKey) };
     const issued = await issueFiles(store, wanted, key.value, { out, name, force: force === true }, deps);
@@ -32,15 +33,19 @@ export function issue(options: CaIssueOptions, terminal: Terminal): Promise<Exit
   });
 }
 
-async function keyOf({ csr, keyType, keyPassphrase }: CaIssueOptions): Promise<Result<IssuedKey, string>> {
-  if (csr !== undefined) return keyPassphrase === undefined ? requestFrom(csr) : err('with --csr no key is written');
-  const encoder = await keyEncoder(keyPassphrase);
+async function keyOf(
+  { csr, keyType, keyPassphrase }: CaIssueOptions,
+  outside: AuthorityAtHand['outside'],
+): Promise<Result<IssuedKey, string>> {
+  if (csr !== undefined && keyPassphrase !== undefined) return err('with --csr no key is written');
+  if (csr !== undefined) return requestFrom(csr, outside);
+  const encoder = outside(await keyEncoder(keyPassphrase));
   return encoder.ok ? ok({ kind: 'new', keyKind: keyType, encodeKey: encoder.value }) : encoder;
 }
 
 /** A request in DER, or in PEM under either of its labels (RFC 7468 7). */
-async function requestFrom(path: string): Promise<Result<IssuedKey, string>> {
-  const file = await readBounded(path, MAX_CSR_BYTES);
+async function requestFrom(path: string, outside: AuthorityAtHand['outside']): Promise<Result<IssuedKey, string>> {
+  const file = outside(await readBounded(path, MAX_CSR_BYTES));
   if (!file.ok) return file;
   const { bytes } = file.value;
   if (bytes[0] === 0x30) return ok({ kind: 'elsewhere', csr: bytes });

@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 
+import { encodePem } from '../../../src/core/identity/pem.ts';
 import { createCsr } from '../../../src/core/issuance/create-csr.ts';
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
 import { caFolder, done, ID, json, list, refusal } from '../../support/ca-commands.ts';
@@ -99,6 +100,39 @@ test('ca issue --csr: only the key is taken, in PEM or DER, and no key is writte
     (await readdir(dir)).filter((name) => /^[ab]\.key$/.test(name)),
     [],
   );
+});
+
+test('ca issue --csr: what is not one request, whole and by its own key, is refused', async (context) => {
+  const { dir, ca } = await caFolder(context);
+  const der = Buffer.from(await createCsr(generateKeyPair('p256').privateKey));
+  const forged = Buffer.from(der);
+  forged[der.length - 1] = (forged[der.length - 1] ?? 0) ^ 1;
+  const one = encodePem('CERTIFICATE REQUEST', der);
+  const WRONG: Readonly<Record<string, readonly [string | Uint8Array, RegExp]>> = {
+    'two.csr': [one + one, /is not one certificate request/],
+    'empty.csr': ['', /is not one certificate request/],
+    'certificate.csr': [encodePem('CERTIFICATE', der), /is not one certificate request/],
+    'key.csr': [encodePem('PRIVATE KEY', der), /is not one certificate request/],
+    'cut.csr': [der.subarray(0, -1), /./],
+    'more.csr': [Buffer.concat([der, Buffer.of(0)]), /./],
+    'forged.csr': [forged, /not by the key of the request/],
+  };
+  for (const [name, [content, reason]] of Object.entries(WRONG)) {
+    await writeFiles(dir, { [name]: content });
+    const told = await refusal(ca('issue', '--id', ID, '--csr', join(dir, name)));
+    assert.match(told, /^2 /, name);
+    assert.match(told, reason, name);
+  }
+  await writeFiles(dir, { 'huge.csr': Buffer.alloc(65_537, 0x30) });
+  assert.match(
+    await refusal(ca('issue', '--id', ID, '--csr', join(dir, 'huge.csr'))),
+    /^3 .*is larger than 65536 bytes/,
+  );
+  assert.match(await refusal(ca('issue', '--id', ID, '--csr', join(dir, 'none.csr'))), /^3 .*there is no such file/);
+  assert.match(await refusal(ca('issue', '--id', ID, '--key-passphrase', join(dir, 'none'))), /^3 .*cannot be read/);
+  assert.deepEqual((await list(ca)).certificates, []);
+  await writeFiles(dir, { 'new.csr': encodePem('NEW CERTIFICATE REQUEST', der) });
+  await done(ca('issue', '--id', ID, '--csr', join(dir, 'new.csr')));
 });
 
 test('with --passphrase every key that is written is encrypted, and needed from then on', async (context) => {
