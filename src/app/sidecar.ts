@@ -21,6 +21,9 @@ const OUTSIDE = 3;
 /** How long a scraper may take to read its last answer when the process ends, milliseconds. */
 const ADMIN_GRACE_MS = 500;
 
+/** Nothing that is followed keeps a process alive; until a listener does, this has to: an identity may be waited for as long as it takes. */
+const AWAKE_MS = 60_000;
+
 /** Where this process says what is wrong before it has a log. */
 export type Complain = (fault: ConfigFileFault) => void;
 
@@ -39,10 +42,13 @@ export async function runSidecar(configPath: string, complain: Complain): Promis
   const reload = (): void => void running.sidecar.reload();
   process.on('SIGHUP', reload);
   const started = running.start();
+  const awake = setInterval(() => {}, AWAKE_MS);
   try {
     await Promise.race([started, stopped]);
   } catch (error) {
     return running.failed(error);
+  } finally {
+    clearInterval(awake);
   }
   const signal = await stopped;
   const code = await running.stop(signal);
