@@ -116,6 +116,7 @@ describe('PKCS#12 that asks for more work than a passphrase is worth', () => {
     ['in encrypted contents', pkcs12([encrypted(pbes2(pbkdf2(0x7fffffff)))])],
     ['in encrypted contents, PKCS#12 scheme', pkcs12([encrypted(pbe(0x7fffffff))])],
     ['in a key', pkcs12([plain(shrouded(pbe(0x7fffffff)))])],
+    ['in a key, whose scheme derives twice', pkcs12([plain(shrouded(pbe(150_000)))])],
     ['in all parts together, one round too many', pkcs12([plain(shrouded(pbes2(pbkdf2(300_000))))])],
   ] as const)
     test(name, async (context) => assert.match(await refusal(context, bytes), TOO_COSTLY));
