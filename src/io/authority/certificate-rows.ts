@@ -78,6 +78,13 @@ export function lastEnd(database: DatabaseSync, signer: number, atMs: number): n
   return typeof ends === 'number' ? ends : undefined;
 }
 
+/** The same of those that are in force: what was revoked is refused already, and keeps nothing waiting. */
+export function lastLivingEnd(database: DatabaseSync, signer: number, atMs: number): number | undefined {
+  const sql = `SELECT max(certificates.not_after) AS ends ${STANDING} AND signer = ? AND certificates.not_after >= ?`;
+  const ends = database.prepare(sql).get(signer, atMs)?.['ends'];
+  return typeof ends === 'number' ? ends : undefined;
+}
+
 /** Forgets certificates (and their revocations) that ended before `beforeMs`: the log has them, and their serials are not made again by chance. */
 export function pruneCertificates(database: DatabaseSync, beforeMs: number, limit: number): number {
   const sql = `DELETE FROM certificates WHERE serial IN (SELECT serial FROM certificates WHERE not_after < ? LIMIT ?)`;

@@ -1,7 +1,7 @@
 import { sha256Hex } from '../../core/identity/bytes.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { domainOf, rootIn, writeCaFiles } from './ca-files.ts';
-import { lastEnd } from './certificate-rows.ts';
+import { lastLivingEnd } from './certificate-rows.ts';
 import { LIST_MARGIN_MS, makeIssuingCa, makeRootList, openRoot, putToWork, signersBelow } from './issuing-ca.ts';
 import { makeRoot } from './new-root.ts';
 import { insertRoot, setRootState, storedRoots, storedSigners } from './signer-rows.ts';
@@ -110,10 +110,10 @@ export async function retireRoot(
   return files.ok ? ok({ trustBundle: files.value.trustBundle, retired: stored.value.value }) : files;
 }
 
-/** When the last certificate under a root ends; 0 where none is left. */
+/** When the last certificate under a root ends that is in force; 0 where none is left. */
 function lastEndUnder(database: DatabaseSync, { root }: StoredRoot, atMs: number): number {
   const below = storedSigners(database).filter((signer) => signer.root === root && signer.state !== 'revoked');
-  return Math.max(0, ...below.map(({ signer }) => lastEnd(database, signer, atMs) ?? 0));
+  return Math.max(0, ...below.map(({ signer }) => lastLivingEnd(database, signer, atMs) ?? 0));
 }
 
 async function issueUnder(

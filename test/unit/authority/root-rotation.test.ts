@@ -9,9 +9,11 @@ import { verifyPeer } from '../../../src/core/identity/verify.ts';
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
 import { initAuthority } from '../../../src/io/authority/ca-setup.ts';
 import { writeKeyFile } from '../../../src/io/authority/key-files.ts';
+import { issueToOperator } from '../../../src/io/authority/operator-issuing.ts';
+import { revoke } from '../../../src/io/authority/revoking.ts';
 import { activateRoot, prepareRoot, renewIssuing, retireRoot } from '../../../src/io/authority/root-rotation.ts';
 import { storedRoots } from '../../../src/io/authority/signer-rows.ts';
-import { createAuthorityWorld, DAY, HOUR, newCsr, valueOf } from '../../support/authority-world.ts';
+import { AGENT, createAuthorityWorld, DAY, HOUR, newCsr, valueOf } from '../../support/authority-world.ts';
 
 import type { Result } from '../../../src/core/kernel/result.ts';
 import type { TrustDocument } from '../../../src/core/model/svid.ts';
@@ -208,6 +210,17 @@ describe('a new root', () => {
       valueOf(await activateRoot(world.store, ACTIVATE, world.deps)).warning ?? '',
       /until then some may refuse/,
     );
+  });
+
+  test('is not waited for by what was revoked', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const svid = valueOf(await issueToOperator(world.store, { id: AGENT, ttlMs: DAY }, await newCsr(), world.deps));
+    valueOf(await prepareRoot(world.store, ROOT, world.deps));
+    valueOf(await activateRoot(world.store, ACTIVATE, world.deps));
+    const retire = () => retireRoot(world.store, { state: 'retiring', force: false }, world.deps);
+    assert.match(why(await retire()), /is in use until/);
+    valueOf(revoke(world.store, { which: { serial: svid.serial }, reason: 'test', bar: false }, world.deps));
+    assert.equal(why(await retire()), 'done');
   });
 
   test('retired by force cuts off what is under it; one that was never used goes without force', async (context) => {
