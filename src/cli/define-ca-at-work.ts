@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { CaOptions } from './ca-options.ts';
 import type { Definer } from './define.ts';
 
-export type CaServeOptions = { readonly config?: string };
+export type CaServeOptions = { readonly config?: string; readonly schema?: true; readonly reference?: true };
 export type CaTokenOptions = CaOptions & { readonly id: string; readonly ttl: number; readonly out?: string };
 export type CaListOptions = CaOptions;
 
@@ -18,6 +18,8 @@ export function defineCaAtWork(ca: Command, { act, terminal }: Definer): void {
     'sallyport ca serve --config authority.yaml',
   )
     .option('-c, --config <file>', 'configuration, YAML or JSON (default: the authority in certs/, on 127.0.0.1:8444)')
+    .option('--schema', 'print the JSON Schema of that configuration instead')
+    .option('--reference', 'print the reference of all its keys, as Markdown, instead')
     .action(act(async (options: CaServeOptions) => (await import('./commands/ca-serve.ts')).serve(options, terminal)));
 
   const token = 'sallyport ca token --id spiffe://example.org/agents/planner --out planner.token';

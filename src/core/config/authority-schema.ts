@@ -52,13 +52,13 @@ const kubernetes = section({
 
 const workloadApi = section({
   socket: path('a unix socket').describe(
-    'Where the SPIFFE Workload API is served: whoever can open it gets these identities.',
+    'Where the SPIFFE Workload API is served, a path (callers name it `unix:///PATH`) in a folder that only its owner can enter: whoever can open it gets these identities.',
   ),
   group: flag().prefault(false).describe("Let the socket's group open it too (mode 0660 rather than 0600)."),
   identities: list(
     'identities',
     section({
-      id: spiffeId('a local workload'),
+      id: spiffeId('a local workload').describe('The identity that local callers get.'),
       hint: z.string({ error: 'text' }).max(256).prefault('').describe('The hint that tells it from the others.'),
     }),
     1,
@@ -73,11 +73,15 @@ export const authoritySchema = section({
     TRUST_DOMAIN,
   )
     .prefault('example.org')
-    .describe('The trust domain whose identities are issued.'),
+    .describe('The trust domain whose identities are issued: the one that `ca init` was told.'),
   dir: path('the folder of the authority')
     .prefault('certs')
     .describe('Folder with roots, issuing certificate and key, state and log; made by `sallyport ca init`.'),
-  listen: listen().prefault('127.0.0.1:8444').describe('Address for sidecars: TLS with the identity of the authority.'),
+  listen: listen()
+    .prefault('127.0.0.1:8444')
+    .describe(
+      'Address for sidecars: TLS with the identity of the authority. `/v1/bundle` there is the bundle endpoint for other trust domains (`https_spiffe`).',
+    ),
   id: spiffeId('the authority')
     .optional()
     .describe('The identity of the authority; `spiffe://TRUST-DOMAIN/sallyport/authority` where absent.'),
@@ -100,7 +104,7 @@ export const authoritySchema = section({
   crl: section({ listen: listen().describe('Plain HTTP address; lists are signed.') })
     .optional()
     .describe(
-      'A plain listener that serves the revocation list and nothing else: a trust bundle must not come over it.',
+      'A plain listener that serves the revocation list (`/v1/crl`) and nothing else: a trust bundle must not come over it.',
     ),
   kubernetes: kubernetes.optional().describe('Enrolment by Kubernetes service account tokens; none without this key.'),
   workloadApi: workloadApi.optional().describe('The SPIFFE Workload API for local callers; none without this key.'),

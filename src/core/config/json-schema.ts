@@ -1,5 +1,6 @@
 import * as z from 'zod';
 
+import { authoritySchema } from './authority-schema.ts';
 import { configSchema } from './schema.ts';
 
 /** The parts of JSON Schema (2020-12) that our schema uses. */
@@ -20,10 +21,21 @@ export type JsonSchema = {
   readonly propertyNames?: JsonSchema;
 };
 
-let made: JsonSchema | undefined;
+const made = new WeakMap<z.ZodType, JsonSchema>();
 
 /** The configuration file as JSON Schema 2020-12, for editors and charts: forms and ranges; what no single key shows is checked by `loadConfig` only. */
 export function configJsonSchema(): JsonSchema {
-  made ??= z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema;
-  return made;
+  return jsonSchemaOf(configSchema);
+}
+
+/** The authority's configuration file likewise. */
+export function authorityJsonSchema(): JsonSchema {
+  return jsonSchemaOf(authoritySchema);
+}
+
+/** A file of settings as JSON Schema 2020-12; made once. */
+export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  const held = made.get(schema) ?? (z.toJSONSchema(schema, { io: 'input' }) as JsonSchema);
+  made.set(schema, held);
+  return held;
 }

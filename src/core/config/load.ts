@@ -31,7 +31,7 @@ export function loadSettings<Schema extends z.ZodType>(
   const tree = readTree(text, env);
   if (!tree.ok) return tree;
   const parsed = schema.safeParse(tree.value.value);
-  const found = [...schemaFindings(parsed.error?.issues ?? []), ...checks(tree.value.value)];
+  const found = [...schemaFindings(parsed.error?.issues ?? [], schema), ...checks(tree.value.value)];
   const mistakes = placed(found, tree.value);
   if (mistakes.length > 0 || !parsed.success) return err(mistakes);
   return ok(freeze(parsed.data));

@@ -1,4 +1,4 @@
-import { configJsonSchema } from './json-schema.ts';
+import { authorityJsonSchema, configJsonSchema } from './json-schema.ts';
 
 import type { JsonSchema } from './json-schema.ts';
 
@@ -14,16 +14,25 @@ export type ReferenceRow = {
 
 /** The reference documentation of the configuration file as a Markdown table, made from the schema. */
 export function configReference(): string {
-  const rows = referenceRows().map(({ path, form, fallback, required, meaning }) => {
+  return table(referenceRows());
+}
+
+/** The authority's configuration file likewise. */
+export function authorityReference(): string {
+  return table(referenceRows(authorityJsonSchema()));
+}
+
+function table(referenced: readonly ReferenceRow[]): string {
+  const rows = referenced.map(({ path, form, fallback, required, meaning }) => {
     const standard = fallback === undefined ? (required ? 'required' : '') : `\`${fallback}\``;
     return `| \`${path}\` | ${cell(form)} | ${cell(standard)} | ${cell(meaning)} |`;
   });
   return ['| key | value | default | meaning |', '|---|---|---|---|', ...rows, ''].join('\n');
 }
 
-/** All keys in the order of the schema. */
-export function referenceRows(): readonly ReferenceRow[] {
-  return below(configJsonSchema(), '');
+/** All keys in the order of the schema; of the sidecar's file without one. */
+export function referenceRows(schema: JsonSchema = configJsonSchema()): readonly ReferenceRow[] {
+  return below(schema, '');
 }
 
 function below(schema: JsonSchema, prefix: string): readonly ReferenceRow[] {

@@ -1,19 +1,19 @@
-import { configJsonSchema } from './json-schema.ts';
+import { jsonSchemaOf } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 
 import type { JsonSchema } from './json-schema.ts';
 import type { ConfigPath, Finding } from './mistake.ts';
-import type { core } from 'zod';
+import type { core, ZodType } from 'zod';
 
-/** What the schema found wrong, in our words. */
-export function schemaFindings(issues: readonly core.$ZodIssue[]): readonly Finding[] {
-  return issues.flatMap((issue) => findings(issue, []));
+/** What `schema` found wrong, in our words. */
+export function schemaFindings(issues: readonly core.$ZodIssue[], schema: ZodType): readonly Finding[] {
+  return issues.flatMap((issue) => findings(issue, [], schema));
 }
 
-function findings(issue: core.$ZodIssue, base: ConfigPath): readonly Finding[] {
+function findings(issue: core.$ZodIssue, base: ConfigPath, schema: ZodType): readonly Finding[] {
   const path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key));
-  if (issue.code === 'invalid_union') return unionFindings(issue, path);
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key, schema));
+  if (issue.code === 'invalid_union') return unionFindings(issue, path, schema);
   if (issue.code === 'invalid_key') {
     return [{ path, expected: issue.issues[0]?.message ?? issue.message, found: JSON.stringify(path.at(-1)) }];
   }
@@ -21,16 +21,16 @@ function findings(issue: core.$ZodIssue, base: ConfigPath): readonly Finding[] {
 }
 
 /** Of several forms, the one that the writer was closest to: the one whose mistakes lie deepest. */
-function unionFindings(issue: core.$ZodIssueInvalidUnion, path: ConfigPath): readonly Finding[] {
+function unionFindings(issue: core.$ZodIssueInvalidUnion, path: ConfigPath, schema: ZodType): readonly Finding[] {
   const deepest = issue.errors.find((branch) =>
     branch.some((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
   );
   if (deepest === undefined) return [{ path, expected: issue.message }];
-  return deepest.flatMap((inner) => findings(inner, path));
+  return deepest.flatMap((inner) => findings(inner, path, schema));
 }
 
-function unknownKey(path: ConfigPath, key: string): Finding {
-  const known = knownKeys(path);
+function unknownKey(path: ConfigPath, key: string, schema: ZodType): Finding {
+  const known = knownKeys(path, jsonSchemaOf(schema));
   const meant = nearest(key, known);
   const finding = {
     path: [...path, key],
@@ -40,9 +40,9 @@ function unknownKey(path: ConfigPath, key: string): Finding {
   return meant === undefined ? finding : { ...finding, hint: `did you mean ${meant}?` };
 }
 
-/** The keys that the schema knows at `path`. */
-function knownKeys(path: ConfigPath): readonly string[] {
-  let schema: JsonSchema | undefined = configJsonSchema();
+/** The keys that a schema knows at `path`. */
+function knownKeys(path: ConfigPath, root: JsonSchema): readonly string[] {
+  let schema: JsonSchema | undefined = root;
   for (const part of path) {
     const forms: readonly JsonSchema[] = [schema, ...(schema?.anyOf ?? [])].filter((form) => form !== undefined);
     schema = forms.map((form) => child(form, part)).find((form) => form !== undefined);

@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { loadAuthorityConfig } from '../../../src/core/config/authority-config.ts';
+import { authorityJsonSchema } from '../../../src/core/config/json-schema.ts';
+import { authorityReference, referenceRows } from '../../../src/core/config/reference.ts';
 import { parseIdTemplate } from '../../../src/core/config/identity-values.ts';
 
 function wrong(root: unknown): readonly string[] {
@@ -107,4 +109,29 @@ test('property: anything at all is read or refused, never thrown', () => {
     fc.property(fc.string(), (text) => void loadAuthorityConfig(text, {})),
     { numRuns: 300 },
   );
+});
+
+test('an unknown key is said with the keys of this file', () => {
+  const said = (root: unknown): readonly (readonly unknown[])[] => {
+    const loaded = loadAuthorityConfig(JSON.stringify(root), {});
+    return loaded.ok ? [] : loaded.error.map(({ path, expected, hint }) => [path, expected, hint]);
+  };
+  const known =
+    'one of trustDomain, dir, listen, id, privateKey, passphrase, lifetimes, crl, kubernetes, workloadApi, limits, log, shutdown';
+  assert.deepEqual(said({ trustdomain: 'x' }), [['trustdomain', known, 'did you mean trustDomain?']]);
+  assert.deepEqual(said({ lifetimes: { leafs: '1h' } }), [
+    ['lifetimes.leafs', 'one of leaf, list', 'did you mean leaf?'],
+  ]);
+});
+
+test('the reference says what every key means', () => {
+  const rows = referenceRows(authorityJsonSchema());
+  assert.deepEqual(
+    rows.filter(({ meaning }) => meaning === '').map(({ path }) => path),
+    [],
+  );
+  const paths = rows.map(({ path }) => path);
+  for (const path of ['trustDomain', 'crl.listen', 'workloadApi.identities[].id'])
+    assert.ok(paths.includes(path), path);
+  assert.equal(authorityReference().trimEnd().split('\n').length, rows.length + 2);
 });
