@@ -44,8 +44,9 @@ test('npm start -- --once: every verdict, from every agent, as expected; nothing
     rows.map(({ who, agent, what, verdict, status }) => [who, agent, what, verdict, status].join(' ')),
     EXPECTED,
   );
-  for (const { who, verdict, why, micros } of rows) {
+  for (const { who, what, verdict, status, why, micros } of rows) {
     if (who === 'stranger') assert.deepEqual([why.split(':')[0], micros], ['peer_trust_domain_unknown', '-']);
+    else if (status === '403' && what.startsWith('calls ')) assert.match(why, /^destination_unknown: /);
     else if (verdict === 'deny') assert.match(why, /^policy_denied: no rule allows this to (?:readers|operators)$/);
     else assert.match(why, /^may /);
     if (who !== 'stranger' && !why.startsWith('destination_')) assert.match(micros, /^[1-9]\d*$/);
