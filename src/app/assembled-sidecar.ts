@@ -239,20 +239,21 @@ export class Sidecar {
 
   readonly #judge: JudgeIdentity = ({ chain }, resumed) => this.#judgeBy(this.#verdicts, chain, resumed);
 
+  /** Nobody is judged good for longer than we ourselves are: at the end of our own certificate every connection is judged again, and ends. */
   #judgeBy(verdicts: VerdictCache, chain: readonly Uint8Array[], resumed: boolean): Verdict {
     const identity = this.#identity.current;
-    if (identity === undefined) {
-      return {
-        kind: 'rejected',
-        fault: fault('identity_unavailable', 'no identity is in force'),
-        claimedId: undefined,
-      };
-    }
-    const [leaf] = chain;
     const now = systemClock.wallMs();
-    return resumed && leaf !== undefined
-      ? verdicts.judgeResumed(leaf, identity.trust, now)
-      : verdicts.judge(chain, identity.trust, now);
+    if (identity === undefined) return unavailable('no identity is in force');
+    const { validUntilMs } = identity.own;
+    if (now >= validUntilMs) return unavailable('our own certificate has expired');
+    const [leaf] = chain;
+    const verdict =
+      resumed && leaf !== undefined
+        ? verdicts.judgeResumed(leaf, identity.trust, now)
+        : verdicts.judge(chain, identity.trust, now);
+    return verdict.kind === 'identified' && verdict.validUntilMs > validUntilMs
+      ? { ...verdict, validUntilMs }
+      : verdict;
   }
 
   #onIdentity(snapshot: IdentitySnapshot): void {
@@ -335,4 +336,8 @@ function outboundFigures(ports: readonly OutboundPort[]): Figures['outbound'] {
     connections: all.reduce((sum, { connections }) => sum + connections, 0),
     openCircuits: all.reduce((sum, { openCircuits }) => sum + openCircuits, 0),
   };
+}
+
+function unavailable(detail: string): Verdict {
+  return { kind: 'rejected', fault: fault('identity_unavailable', detail), claimedId: undefined };
 }
