@@ -120,7 +120,7 @@ function openKeyOf({ passphrase }: Pick<IdentityFiles, 'passphrase'>): OpenKey {
 function authorityPart({ authority, passphrase }: Extract<IdentitySettings, { source: 'authority' }>): NamedPart {
   const { url, id, method, token, trustBundle, keyType, keep } = authority;
   return {
-    name: 'authority',
+    name: `authority at ${url}`,
     required: true,
     create: (watch) =>
       deferredSource(async () => {

@@ -120,5 +120,8 @@ function signerIdFault(signer: Certificate, trustDomain: TrustDomain): Fault | u
   if (!id.ok) return fault('peer_issuer_id_invalid', `issuer: ${id.error.detail}`);
   if (id.value.path !== '') return fault('peer_issuer_id_invalid', 'issuer: a SPIFFE ID with a path');
   if (id.value.trustDomain === trustDomain) return undefined;
-  return fault('peer_issuer_id_invalid', `issuer: a SPIFFE ID of ${id.value.trustDomain}`);
+  return fault(
+    'peer_issuer_id_invalid',
+    `issuer: a SPIFFE ID of ${id.value.trustDomain} where one of ${trustDomain} is expected`,
+  );
 }

@@ -49,7 +49,8 @@ export function createJoinToken(
     const domain = metaOf(database, 'trust_domain');
     if (domain !== id.value.trustDomain)
       return err(`the ID is of ${id.value.trustDomain}, the authority of ${domain ?? 'no domain yet'}`);
-    if (isBarred(database, 'id', spiffeId)) return err(`${spiffeId} is barred; lift that first`);
+    if (isBarred(database, 'id', spiffeId))
+      return err(`${spiffeId} is barred; \`sallyport ca unbar --id ${spiffeId}\` lifts that`);
     insertToken(database, { hash, ...made }, nowMs);
     record({ event: 'token-made', atMs: nowMs, spiffeId, token: tokenLabel(hash), expiresMs: made.expiresMs });
     return ok(made);

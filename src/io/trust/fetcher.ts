@@ -123,6 +123,9 @@ function contentOf({ status, headers, body }: Answer, url: URL, conditional: boo
   if (status === 304 && conditional) return ok({ kind: 'unchanged' });
   const seconds = /^[0-9]{1,10}$/.exec(headers['retry-after'] ?? '')?.[0];
   const retryAfterMs = seconds === undefined ? undefined : Math.min(MAX_RETRY_AFTER, Number(seconds) * 1_000);
-  const why = status === 401 || status === 403 ? ': it must not ask who we are (SPIFFE Federation 5.2)' : '';
+  const why =
+    status === 401 || status === 403
+      ? ': it must not ask who we are (SPIFFE Federation 5.2); is the path right? `sallyport ca serve` has /v1/bundle and /v1/crl'
+      : '';
   return err({ detail: `answered ${status}${why}`, retryAfterMs });
 }

@@ -13,6 +13,12 @@ function wrong(root: unknown): readonly string[] {
   return loaded.ok ? [] : loaded.error.map(({ path }) => path);
 }
 
+/** Path, what is expected there, and what may have been meant. */
+function said(root: unknown): readonly (readonly unknown[])[] {
+  const loaded = loadAuthorityConfig(JSON.stringify(root), {});
+  return loaded.ok ? [] : loaded.error.map(({ path, expected, hint }) => [path, expected, hint]);
+}
+
 test('nothing said is everything by default', () => {
   const loaded = loadAuthorityConfig('', {});
   assert.ok(loaded.ok);
@@ -112,10 +118,6 @@ test('property: anything at all is read or refused, never thrown', () => {
 });
 
 test('an unknown key is said with the keys of this file', () => {
-  const said = (root: unknown): readonly (readonly unknown[])[] => {
-    const loaded = loadAuthorityConfig(JSON.stringify(root), {});
-    return loaded.ok ? [] : loaded.error.map(({ path, expected, hint }) => [path, expected, hint]);
-  };
   const known =
     'one of trustDomain, dir, listen, id, privateKey, passphrase, lifetimes, crl, kubernetes, workloadApi, limits, log, shutdown';
   assert.deepEqual(said({ trustdomain: 'x' }), [['trustdomain', known, 'did you mean trustDomain?']]);
