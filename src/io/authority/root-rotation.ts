@@ -16,7 +16,8 @@ import type { NewRootRequest } from './new-root.ts';
 import type { StoredRoot } from './signer-rows.ts';
 
 /**
- * Has the active root sign a new issuing CA, which issues from now on; the old one still signs its lists until what it issued has ended.
+ * Has the active root sign a new issuing CA, which issues as soon as its list had time to arrive everywhere (`SignerDesk.active`); the old one still signs
+ * its lists until what it issued has ended.
  * `rootKey`: where the root's key is, if not where it was written. `revokeOld`: the old one's key is in wrong hands; all that it issued is worth
  * nothing from now on.
  */
@@ -59,7 +60,7 @@ export type Activation = CaFiles & {
 };
 
 /**
- * Puts the prepared root to work: an issuing CA under it issues from now on, and the root before it is published until it is retired. Every
+ * Puts the prepared root to work: an issuing CA under it issues as soon as its list had time to arrive everywhere, and the root before it is published until it is retired. Every
  * sidecar should have fetched the bundle before: `overlapMs` is how long that may take (half of a leaf's life, at which all of them ask), and
  * activating earlier gives a warning.
  */

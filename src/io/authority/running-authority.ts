@@ -211,8 +211,8 @@ class RunningAuthority implements IssuingAuthority {
     const { folder, trustDomain, issuingKey, leafTtlMs = HOUR_MS, crlTtlMs = DEFAULT_CRL_TTL_MS } = this.#settings;
     const { clock, random, limits, openKey = plainKeyFiles(folder) } = this.#deps;
     const records = createRecordKeeper(store, clock);
-    const desk = createSignerDesk(store, { trustDomain, issuingKey }, openKey);
     const refreshHintMs = Math.min(REFRESH_HINT_MS, crlTtlMs / 2);
+    const desk = createSignerDesk(store, { trustDomain, issuingKey, leadMs: refreshHintMs }, openKey);
     const publisher = createTrustPublisher(store, { trustDomain, crlTtlMs, refreshHintMs }, clock);
     const issuing: IssuerSettings = { rights: this.#settings, leafTtlMs, dnsNames: this.#settings.dnsNames ?? [] };
     const issuer = createIssuer(issuing, { store, records, desk, limits, clock, random });
@@ -236,7 +236,7 @@ class RunningAuthority implements IssuingAuthority {
       const changed = parts.store.changedElsewhere();
       // A problem may be over without anybody having written anything.
       const isTimeAgain = Math.abs(atMs - this.#triedMs) >= RETRY_MS && this.#problems.cas.length > 0;
-      const isDue = parts.publisher.isDue(atMs) && this.#problems.cas.length === 0;
+      const isDue = (parts.publisher.isDue(atMs) || parts.desk.isDue(atMs)) && this.#problems.cas.length === 0;
       if (changed || isDue || isTimeAgain) await this.#refresh(parts);
       if (parts.own.isDue(atMs, (serial) => this.isGood(serial), parts.desk.active?.ca)) await this.#renewOwn(parts);
       if (parts.records.pending > 0) this.#moveRecords(parts);

@@ -17,10 +17,15 @@ export type OpenedSigner = { readonly signer: number; readonly ca: CaSigner };
 
 /** The CAs that a running authority works with. */
 export interface SignerDesk {
-  /** The CA that issues; the last one that could be opened. */
+  /**
+   * The CA that issues; the last one that could be opened. A new one lets the one before go on for `leadMs`, while that may still issue: its first list has
+   * to reach everybody before its first certificate does, or those who require lists refuse it.
+   */
   readonly active: OpenedSigner | undefined;
   /** CAs that sign lists: the one that issues first, then those that have issued what is still in force. */
   readonly listing: readonly OpenedSigner[];
+  /** True when a new CA has waited long enough; `refresh` puts it to work. */
+  isDue(atMs: number): boolean;
   /** Reads the store and opens what is new. What cannot be opened is said, and what was open stays. */
   refresh(atMs: number): Promise<readonly string[]>;
 }
@@ -29,6 +34,8 @@ export type SignerDeskSettings = {
   readonly trustDomain: TrustDomain;
   /** Where the key of the CA that issues lies, if not where the store says. */
   readonly issuingKey: string | undefined;
+  /** How long those who follow trust may take to fetch it, milliseconds. Default 0. */
+  readonly leadMs?: number;
 };
 
 export function createSignerDesk(store: AuthorityStore, settings: SignerDeskSettings, openKey: OpenCaKey): SignerDesk {
@@ -43,11 +50,17 @@ class Desk implements SignerDesk {
   #opened = new Map<number, CaSigner>();
   active: OpenedSigner | undefined;
   listing: readonly OpenedSigner[] = [];
+  /** When the newest CA is to issue, where it does not yet. */
+  #issuesFromMs = Number.POSITIVE_INFINITY;
 
   constructor(store: AuthorityStore, settings: SignerDeskSettings, openKey: OpenCaKey) {
     this.#store = store;
     this.#settings = settings;
     this.#openKey = openKey;
+  }
+
+  isDue(atMs: number): boolean {
+    return atMs >= this.#issuesFromMs;
   }
 
   async refresh(atMs: number): Promise<readonly string[]> {
@@ -61,11 +74,21 @@ class Desk implements SignerDesk {
       if (ca.ok) listing.push({ signer: stored.signer, ca: ca.value });
       else problems.push(`issuing CA ${stored.signer}: ${ca.error}`);
     }
-    const wanted = needed.value.find(({ stored }) => stored.state === 'active')?.stored.signer;
+    const wanted = this.#issuing(needed.value, listing, atMs);
     this.active = listing.find(({ signer }) => signer === wanted) ?? this.#lastGood(needed.value);
     this.listing = listing;
     this.#opened = new Map(listing.map(({ signer, ca }) => [signer, ca]));
     return problems;
+  }
+
+  /** Which CA is to issue: the newest, or until its list had time to reach everybody the one before, if others still live by that. */
+  #issuing(needed: readonly Needed[], listing: readonly OpenedSigner[], atMs: number): number | undefined {
+    const newest = needed.find(({ stored }) => stored.state === 'active')?.stored;
+    const before = needed.findLast(({ stored }) => stored.state === 'retired' && stored.notAfterMs > atMs)?.stored;
+    const fromMs = (newest?.addedMs ?? 0) + (this.#settings.leadMs ?? 0);
+    const waits = atMs < fromMs && listing.some(({ signer }) => signer === before?.signer);
+    this.#issuesFromMs = waits ? fromMs : Number.POSITIVE_INFINITY;
+    return waits ? before?.signer : newest?.signer;
   }
 
   /** The CA that issued until now, unless it was revoked or its root retired. */

@@ -31,6 +31,7 @@ export type StoredSigner = {
   readonly state: 'active' | 'retired' | 'revoked';
   readonly keyReference: string;
   readonly notAfterMs: number;
+  readonly addedMs: number;
   readonly revokedMs: number | undefined;
   /** The newest list that was stored, with its number and times; the number that was given to a list last, stored or not. */
   readonly crl: Uint8Array | undefined;
@@ -147,6 +148,7 @@ function signerOf(row: Record<string, unknown>): StoredSigner {
     state: String(row['state']) as StoredSigner['state'],
     keyReference: String(row['key_reference']),
     notAfterMs: Number(row['not_after']),
+    addedMs: Number(row['added_at']),
     revokedMs: typeof revoked === 'number' ? revoked : undefined,
     crl: bytesOf(row['crl']),
     crlMadeMs: Number(row['crl_made_at']),

@@ -36,7 +36,10 @@ const PLENTY = { perSecond: 1_000, burst: 10_000 };
 
 type Record_ = { readonly event: string; readonly sallyport: Readonly<Record<string, string>> };
 
-async function world(context: TestContext, options: { readonly idBurst?: number; readonly leafTtlMs?: number } = {}) {
+async function world(
+  context: TestContext,
+  options: { readonly idBurst?: number; readonly leafTtlMs?: number; readonly crlTtlMs?: number } = {},
+) {
   const folder = join(await tempFolder(context), 'ca');
   await mkdir(folder, { mode: 0o700 });
   const store = openAuthorityStore(folder, { busyMs: 2_000 });
@@ -47,7 +50,15 @@ async function world(context: TestContext, options: { readonly idBurst?: number;
   const kubernetes = { template, namespaces: { agents: ['researcher'] } };
   const id = options.idBurst === undefined ? PLENTY : { perSecond: 0.01, burst: options.idBurst };
   const authority = createIssuingAuthority(
-    { folder, trustDomain: DOMAIN, ownId: OWN_ID, kubernetes, workloads: [], leafTtlMs: options.leafTtlMs },
+    {
+      folder,
+      trustDomain: DOMAIN,
+      ownId: OWN_ID,
+      kubernetes,
+      workloads: [],
+      leafTtlMs: options.leafTtlMs,
+      crlTtlMs: options.crlTtlMs,
+    },
     {
       clock: systemClock,
       random: systemRandom,
@@ -229,7 +240,7 @@ describe('the service and its store', () => {
   });
 
   test('a root is added, used and the first removed: nobody is refused in between', async (context) => {
-    const { client, token, store, deps, authority } = await world(context, { leafTtlMs: 4_000 });
+    const { client, token, store, deps, authority } = await world(context, { leafTtlMs: 4_000, crlTtlMs: 4_000 });
     const agent = client(token());
     let current = await enrolled(agent);
     /** What a sidecar does, with nothing refused, until something is there. */

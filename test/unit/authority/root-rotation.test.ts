@@ -12,7 +12,7 @@ import { writeKeyFile } from '../../../src/io/authority/key-files.ts';
 import { issueToOperator } from '../../../src/io/authority/operator-issuing.ts';
 import { revoke } from '../../../src/io/authority/revoking.ts';
 import { activateRoot, prepareRoot, renewIssuing, retireRoot } from '../../../src/io/authority/root-rotation.ts';
-import { storedRoots } from '../../../src/io/authority/signer-rows.ts';
+import { storedRoots, storedSigners } from '../../../src/io/authority/signer-rows.ts';
 import { AGENT, createAuthorityWorld, DAY, HOUR, newCsr, valueOf } from '../../support/authority-world.ts';
 
 import type { Result } from '../../../src/core/kernel/result.ts';
@@ -24,6 +24,9 @@ import type { AuthorityWorld } from '../../support/authority-world.ts';
 const ISSUING: IssuingRequest = { ttlMs: 90 * DAY, key: { kind: 'new', keyKind: 'p256' } };
 const ROOT = { keyKind: 'p256', ttlMs: 3_650 * DAY } as const;
 const ACTIVATE = { issuing: ISSUING, overlapMs: HOUR / 2 };
+
+/** How long a new CA lets the one before go on, where lists live ten minutes: until all who follow trust should have asked. */
+const LEAD = 300_000;
 
 async function enrol(world: AuthorityWorld, authority: IssuingAuthority): Promise<IssuedSvid> {
   return valueOf(await authority.issue(world.token(), await newCsr(), '192.0.2.7'));
@@ -45,12 +48,18 @@ function why(result: Result<unknown, string>): string {
 }
 
 describe('a new issuing CA', () => {
-  test('issues after one look, and what the old one issued stays good', async (context) => {
+  test('issues once its list had time to arrive, and what the old one issued stays good', async (context) => {
     const world = await createAuthorityWorld(context);
     const authority = await world.run();
     const before = await enrol(world, authority);
     const files = valueOf(await renewIssuing(world.store, { issuing: ISSUING, revokeOld: false }, world.deps));
     assert.equal((await stat(files.issuingKey)).mode & 0o777, 0o600);
+    await world.look();
+    assert.equal(authority.trust().crls.length, 3, 'its list is out');
+    world.clock.advance(LEAD - 1_000);
+    await world.look();
+    assert.deepEqual((await enrol(world, authority)).chain[1], before.chain[1]);
+    world.clock.advance(1_000);
     await world.look();
     const after = await enrol(world, authority);
     assert.notDeepEqual(after.chain[1], before.chain[1]);
@@ -118,12 +127,32 @@ describe('a new issuing CA', () => {
     assert.equal(authority.isGood((await enrol(world, authority)).serial), true);
   });
 
+  test('waits for that over a restart too, and not where nobody lives by the one before', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const nobody = await world.run();
+    await nobody.stop();
+    world.clock.advance(HOUR + 1);
+    valueOf(await renewIssuing(world.store, { issuing: ISSUING, revokeOld: false }, world.deps));
+    const first = await world.run();
+    const before = await enrol(world, first);
+    const newest = (): string | undefined => valueOf(world.store.read(storedSigners)).at(-1)?.chain[0]?.toBase64();
+    assert.equal(before.chain[1]?.toBase64(), newest());
+    valueOf(await renewIssuing(world.store, { issuing: ISSUING, revokeOld: false }, world.deps));
+    await first.stop();
+    const second = await world.run();
+    assert.deepEqual((await enrol(world, second)).chain[1], before.chain[1]);
+    world.clock.advance(LEAD);
+    await world.look();
+    assert.equal((await enrol(world, second)).chain[1]?.toBase64(), newest());
+  });
+
   test('whose key cannot be opened: the old one goes on, and it is said until it is mended', async (context) => {
     const world = await createAuthorityWorld(context);
     const authority = await world.run();
     const before = await enrol(world, authority);
     const { issuingKey } = valueOf(await renewIssuing(world.store, { issuing: ISSUING, revokeOld: false }, world.deps));
     await chmod(issuingKey, 0o644);
+    world.clock.advance(LEAD);
     await world.look();
     assert.match(authority.figures().problem ?? '', /may be read by others than its owner/);
     assert.deepEqual((await enrol(world, authority)).chain[1], before.chain[1]);
@@ -155,6 +184,8 @@ describe('a new root', () => {
     const activated = valueOf(await activateRoot(world.store, ACTIVATE, world.deps));
     assert.equal(activated.warning, undefined);
     await world.look();
+    world.clock.advance(LEAD);
+    await world.look();
     const underNew = await enrol(world, authority);
     // Lists of the new CA are newer than that trust, so it is asked without them.
     const both = valueOf(createTrustStore(bothTrust.bundles));
@@ -181,7 +212,7 @@ describe('a new root', () => {
     assert.match(why(await retireRoot(world.store, retiring, world.deps)), /no retiring root/);
   });
 
-  test('put to work: the authority shows a certificate under it after one look, for whoever begins with it alone', async (context) => {
+  test('put to work: the authority shows a certificate under it as soon as it issues, for whoever begins with it alone', async (context) => {
     const world = await createAuthorityWorld(context);
     const authority = await world.run();
     const first = authority.own().svid.serial;
@@ -190,6 +221,8 @@ describe('a new root', () => {
     assert.equal(authority.own().svid.serial, first);
     valueOf(await activateRoot(world.store, ACTIVATE, world.deps));
     const next = valueOf(world.store.read(storedRoots)).find(({ state }) => state === 'active');
+    await world.look();
+    world.clock.advance(LEAD);
     await world.look();
     const { svid } = authority.own();
     const trust = valueOf(createTrustStore(new Map([[authority.trustDomain, [next?.der ?? new Uint8Array()]]])));
