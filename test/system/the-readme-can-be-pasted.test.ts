@@ -112,6 +112,23 @@ test('README: what the authority and a sidecar are told in Kubernetes is what th
   assert.ok(read.ok, JSON.stringify(read));
 });
 
+test('README: the federation that stands there is understood, and so is the Workload API that an authority serves', () => {
+  const [, section = ''] = README.split('\n## Give your agents identities\n');
+  const [own = ''] = section.split('\n## ');
+  const block = [...own.matchAll(/```yaml\n(.*?)```/gs)]
+    .map(([, text = '']) => text)
+    .find((text) => text.includes('federation:'));
+  const rest =
+    "  certificate: c\n  privateKey: k\n  trustBundles: {example.org: t}\ninbound: [{listen: '127.0.0.1:0', upstream: 'http://127.0.0.1:1'}]\npolicy: {bundle: p}\n";
+  const read = loadConfig(`${block ?? ''}${rest}`, {});
+  assert.ok(read.ok, JSON.stringify(read));
+  assert.equal(read.value.identity.federation['partner.example']?.profile, 'https_spiffe');
+  const [, served = ''] = /`(workloadApi: \{socket.*?)`/.exec(own) ?? [];
+  const authority = loadAuthorityConfig(served, {});
+  assert.ok(authority.ok, JSON.stringify(authority));
+  assert.equal(authority.value.workloadApi?.identities.length, 1);
+});
+
 test('README: the outbound listener that stands there is one', () => {
   const [, section = ''] = README.split("\n## Guard the agent's own calls\n");
   const [, block = ''] = /```yaml\n(.*?)```/s.exec(section) ?? [];
