@@ -63,8 +63,6 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
   #repeating = false;
   #cancelled = false;
   #wasRefused = false;
-  /** The head of an answer that says UNAVAILABLE and nothing else, until its end shows whether the call is sent again. */
-  #withheld: { readonly status: number; readonly headers: HeaderList } | undefined;
 
   constructor(upstream: DestinationUpstream, assignment: Assignment, shared: OutboundShared) {
     this.#upstream = upstream;
@@ -154,19 +152,16 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
   }
 
   head(status: number, rawHeaders: HeaderList): void {
-    const unavailable = this.#saysUnavailable(rawHeaders);
-    this.#report(unavailable || GATEWAY_FAILURES.has(status) ? 'failure' : 'success');
-    if (unavailable) this.#withheld = { status, headers: rawHeaders };
-    else this.#answer.head(status, rawHeaders);
+    const isFailure = GATEWAY_FAILURES.has(status) || this.#saysUnavailable(rawHeaders);
+    this.#report(isFailure ? 'failure' : 'success');
+    this.#answer.head(status, rawHeaders);
   }
 
   data(chunk: Uint8Array): void {
-    this.#showWithheld();
     this.#answer.data(chunk);
   }
 
   end(rawTrailers: HeaderList): void {
-    this.#showWithheld();
     this.#release();
     this.#answer.end(rawTrailers);
   }
@@ -203,16 +198,14 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
    */
   repeatsIn(end: AttemptEnd, replayable: boolean): number | undefined {
     const refused = end.kind === 'failed' && end.progress === 'refused';
-    const unavailable = end.kind === 'complete' && this.#withheld !== undefined;
-    if (!replayable || !(refused || unavailable)) return undefined;
-    if (refused && !this.#wasRefused) {
+    if (!replayable || !refused) return undefined;
+    if (!this.#wasRefused) {
       this.#wasRefused = true;
       return this.#startWaiting() === undefined ? 0 : undefined;
     }
     this.#report('failure');
     const pauseMs = this.#pauseBeforeNext();
     if (pauseMs === undefined || this.#admitted() !== undefined || this.#startWaiting() !== undefined) return undefined;
-    this.#withheld = undefined;
     return pauseMs;
   }
 
@@ -252,16 +245,12 @@ export class OutboundCall implements AnswerSink, UpstreamCall, Repeater, Http1Op
     return backOffMs(this.#attempts, pause.first, pause.longest, this.#shared.random);
   }
 
-  /** A trailers-only gRPC answer (gRPC over HTTP/2, "Responses") that says that the service is unavailable: no message was sent. */
+  /**
+   * A trailers-only gRPC answer (gRPC over HTTP/2, "Responses") that says that the service is unavailable. It counts against the destination, and is passed on:
+   * what an application has done before it said so is not to be known here, so only the caller can say whether to try again.
+   */
   #saysUnavailable(headers: HeaderList): boolean {
     return this.#assignment.request.style === 'grpc' && firstHeader(headers, 'grpc-status') === UNAVAILABLE;
-  }
-
-  #showWithheld(): void {
-    const withheld = this.#withheld;
-    if (withheld === undefined) return;
-    this.#withheld = undefined;
-    this.#answer.head(withheld.status, withheld.headers);
   }
 
   #startWaiting(): Fault | undefined {
