@@ -49,9 +49,18 @@ function whichOf({ id, serial, key, bar }: CaRevokeOptions): Result<Which, strin
 function tell({ serials, barred, voidTokens }: Revocation): readonly (string | undefined)[] {
   return [
     serials.length > 0 ? `revoked ${serials.join(', ')}` : 'no certificate was in force',
-    barred.length > 0 ? `barred until \`ca unbar\`: ${barred.join(', ')}` : undefined,
+    ...barred.map((value) => `barred until \`sallyport ca unbar ${optionOf(value)} ${value}\``),
+    barred.length > 0 && barred.every((value) => optionOf(value) === '--key')
+      ? 'that is its key: with a new token, and so a new key, the agent can come back; --id with --bar keeps it out'
+      : undefined,
     voidTokens > 0 ? `${voidTokens} open tokens are void` : undefined,
   ];
+}
+
+/** By which option `ca unbar` takes what is barred. */
+function optionOf(barred: string): '--id' | '--key' | '--bearer' {
+  if (/^[0-9a-f]{64}$/.test(barred)) return '--key';
+  return barred.startsWith('spiffe://') ? '--id' : '--bearer';
 }
 
 /** `sallyport ca unbar`. */

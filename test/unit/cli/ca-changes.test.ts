@@ -34,6 +34,19 @@ test('ca revoke: by ID, serial or key; the list says so at once, and what is bar
   assert.match(await readFile(join(dir, 'issuance.jsonl'), 'utf8'), /"reason":"laptop stolen"/);
 });
 
+test('ca revoke: says how each thing that is barred is let back, and what an agent needs to come back', async (context) => {
+  const { ca } = await caFolder(context);
+  await done(ca('issue', '--id', ID));
+  const key = (await list(ca)).certificates[0]?.key ?? '';
+  const comesBack = /with a new token, and so a new key, the agent can come back/;
+  const revoked = await ca('revoke', '--id', ID);
+  assert.ok(revoked.err.includes(`barred until \`sallyport ca unbar --key ${key}\``), revoked.err.join('\n'));
+  assert.match(revoked.err.join('\n'), comesBack);
+  const { err } = await ca('revoke', '--id', ID, '--bar');
+  assert.ok(err.includes(`barred until \`sallyport ca unbar --id ${ID}\``), err.join('\n'));
+  assert.doesNotMatch(err.join('\n'), comesBack);
+});
+
 test('ca revoke: what is revoked is so even where no list can be signed; that is said, exit 3', async (context) => {
   const { dir, ca } = await caFolder(context);
   await done(ca('issue', '--id', ID));
