@@ -113,7 +113,9 @@ class RunningAuthority implements IssuingAuthority {
       const domain = domainOf(store);
       if (!domain.ok) throw new Error(domain.error);
       if (domain.value !== trustDomain)
-        throw new Error(`${folder} is the authority of ${domain.value}, not of ${trustDomain}`);
+        throw new Error(
+          `${folder} is the authority of ${domain.value}, not of ${trustDomain}; if that is meant, configure trustDomain: ${domain.value}`,
+        );
       this.#refuseImpostors(store);
       this.#parts = this.#assemble(store);
       store.changedElsewhere();
