@@ -11,12 +11,13 @@ import { createAuthorityPart } from '../io/sources/authority-part.ts';
 import type { Source } from '../io/sources/follower.ts';
 import { createIdentityAssembly } from '../io/sources/identity-assembly.ts';
 import { readCertificates } from '../io/sources/identity-files.ts';
-import type { IdentityPart, NamedPart, OpenKey } from '../io/sources/identity-part.ts';
+import type { IdentityPart, NamedPart, OpenKey, PartWatch } from '../io/sources/identity-part.ts';
 import { createFilesPart, createIdentitySource, type IdentitySnapshot } from '../io/sources/identity-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
 import { readBounded } from '../io/sources/read-file.ts';
 import { systemTimer } from '../io/sources/timer.ts';
-import { createTrustPoll, type TrustPollSettings } from '../io/sources/trust-poll-source.ts';
+import { createTrustPollStore } from '../io/sources/trust-poll-copy.ts';
+import { createTrustPoll, type TrustPollDeps, type TrustPollSettings } from '../io/sources/trust-poll-source.ts';
 import { createWorkloadPart } from '../io/sources/workload-part.ts';
 import { createTrustFetcher } from '../io/trust/fetcher.ts';
 import type { TrustAddress } from '../io/trust/settings.ts';
@@ -48,14 +49,20 @@ export function followIdentity(settings: IdentitySettings, watch: IdentityWatch 
   if (isFilesAlone) return createIdentitySource(settings, { ...world, openKey: openKeyOf(settings), ...watch });
   // What each part brought last, in the order of the parts.
   const brought: IdentityPart[] = [];
+  // Whom we believe by files, and who is revoked by them, comes before anybody is asked over the network.
+  const filesRead = Promise.withResolvers<void>();
   const kept = (part: NamedPart, index: number): NamedPart => ({
     ...part,
     create: (own) =>
       part.create({
-        ...own,
         onChange: (newest) => {
           brought[index] = newest;
+          if (index === 0) filesRead.resolve();
           own.onChange(newest);
+        },
+        onProblem: (problem) => {
+          if (index === 0) filesRead.resolve();
+          own.onProblem(problem);
         },
       }),
   });
@@ -63,8 +70,10 @@ export function followIdentity(settings: IdentitySettings, watch: IdentityWatch 
   const known = (): readonly IdentityPart[] => brought.filter(Boolean);
   const parts = [
     ...ownParts(settings),
-    ...Object.entries(federation).map(([domain, endpoint]) => federationPart(domain as TrustDomain, endpoint, known)),
-    ...revocationListUrls.map((url) => listPart(url, () => known().flatMap(issuersIn))),
+    ...Object.entries(federation).map(([domain, endpoint]) =>
+      federationPart(domain as TrustDomain, endpoint, settings.persist, known, filesRead.promise),
+    ),
+    ...revocationListUrls.map((url) => listPart(url, settings.persist, () => known().flatMap(issuersIn))),
   ];
   const trustDomain = settings.source === 'authority' ? domainOf(settings.authority.id) : undefined;
   return createIdentityAssembly(parts.map(kept), { ...world, ...watch, trustDomain });
@@ -159,12 +168,19 @@ function workloadPart({ socket, id }: Extract<IdentitySettings, { source: 'workl
 }
 
 /** `known`: what all parts brought, for the newest bundle of the endpoint's own trust domain and for revocation lists. */
-function federationPart(trustDomain: TrustDomain, endpoint: Endpoint, known: () => readonly IdentityPart[]): NamedPart {
+function federationPart(
+  trustDomain: TrustDomain,
+  endpoint: Endpoint,
+  persist: string | undefined,
+  known: () => readonly IdentityPart[],
+  filesRead: Promise<void>,
+): NamedPart {
   const { url, profile, id, trustBundle } = endpoint;
   return {
     name: `federation of ${trustDomain}`,
     create: (watch) =>
       deferredSource(async () => {
+        await filesRead;
         const proof =
           profile === 'https_spiffe' && trustBundle !== undefined ? await certificatesIn(trustBundle) : undefined;
         const address: TrustAddress =
@@ -173,7 +189,9 @@ function federationPart(trustDomain: TrustDomain, endpoint: Endpoint, known: () 
             : { kind: 'https_spiffe', url, judge: (chain) => judgeEndpoint(chain, id, proof ?? [], known()) };
         // Roots of whoever serves the bundle; where that is another trust domain, nobody of this one is believed for them.
         const first = id !== undefined && domainOf(id) === trustDomain ? proof : undefined;
-        return createPoll({ kind: 'federation', url, trustDomain, first }, address, watch, () => []);
+        const about = ['federation', url, trustDomain, ...(first ?? [])];
+        const store = persist === undefined ? undefined : createTrustPollStore(persist, about);
+        return createPoll({ kind: 'federation', url, trustDomain, first }, address, { ...watch, store });
       }, watch.onProblem),
   };
 }
@@ -193,22 +211,22 @@ function judgeEndpoint(
   return judgeBundleEndpoint(chain, { id: spiffeId, trustDomain, bundle: newest ?? proof, crls }, systemClock.wallMs());
 }
 
-function listPart(url: string, issuers: () => readonly Uint8Array[]): NamedPart {
+function listPart(url: string, persist: string | undefined, issuers: () => readonly Uint8Array[]): NamedPart {
   const settings = { kind: 'revocation-list', url } as const;
-  return { name: 'revocation list', create: (watch) => createPoll(settings, settings, watch, issuers) };
+  const store = persist === undefined ? undefined : createTrustPollStore(persist, ['revocation-list', url]);
+  return { name: 'revocation list', create: (watch) => createPoll(settings, settings, { ...watch, store, issuers }) };
 }
 
 function createPoll(
   settings: TrustPollSettings,
   address: TrustAddress,
-  watch: Parameters<NamedPart['create']>[0],
-  issuers: () => readonly Uint8Array[],
+  deps: PartWatch & Pick<TrustPollDeps, 'store' | 'issuers'>,
 ): Source<IdentityPart> {
   const fetcher = createTrustFetcher(
     { ...address, timeoutMs: FETCH_MS },
     { readFile: readBounded, timer: systemTimer },
   );
-  return createTrustPoll(settings, { ...world, ...watch, random: createRandom(), fetcher, issuers });
+  return createTrustPoll(settings, { ...world, ...deps, random: createRandom(), fetcher });
 }
 
 /** CA certificates that one part believes, and those above our own certificate. */

@@ -105,6 +105,11 @@ export const identitySection = section({
     .describe(
       'Certificate revocation lists. Files are followed when they change; URLs are asked again before a list ends.',
     ),
+  persist: path('a folder of this sidecar alone')
+    .optional()
+    .describe(
+      'Folder where bundles and lists that were fetched are kept, for a restart while their servers are away; it also keeps a restart from going back to older ones.',
+    ),
   requireRevocationLists: flag()
     .prefault(false)
     .describe('Refuse peers for whose issuers there is no current revocation list.'),

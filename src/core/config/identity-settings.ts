@@ -13,6 +13,8 @@ export type TrustSettings = {
   readonly revocationLists: readonly string[];
   readonly revocationListUrls: readonly string[];
   readonly requireRevocationLists: boolean;
+  /** Folder for what was fetched. */
+  readonly persist?: string | undefined;
 };
 
 /** The identity of this agent, from files. A PKCS#12 file is both `certificate` and `privateKey`. */
@@ -44,13 +46,14 @@ export function isPkcs12(path: string): boolean {
 
 /** The union of sources; `crossChecks` made sure that what a source needs is there. */
 export function toIdentity(output: IdentityOutput): IdentitySettings {
-  const { trustBundles, federation, revocationLists, requireRevocationLists } = output;
+  const { trustBundles, federation, revocationLists, requireRevocationLists, persist } = output;
   const trust: TrustSettings = {
     trustBundles,
     federation,
     revocationLists: revocationLists.flatMap((list) => (list.kind === 'path' ? [list.path] : [])),
     revocationListUrls: revocationLists.flatMap((list) => (list.kind === 'http' ? [list.url] : [])),
     requireRevocationLists,
+    ...(persist !== undefined && { persist }),
   };
   const { source, authority, workloadApi = {}, privateKey = '', certificate = privateKey, passphrase } = output;
   if (source === 'authority' && authority !== undefined) return { ...trust, source, authority, passphrase };

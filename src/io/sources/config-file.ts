@@ -73,6 +73,7 @@ function absoluteIdentity(identity: Config['identity'], absolute: Absolute): Con
     trustBundles: Object.freeze(mapValues(identity.trustBundles, absolute)),
     federation: Object.freeze(mapValues(identity.federation, (end) => absoluteAt(end, ['trustBundle'], absolute))),
     revocationLists: Object.freeze(identity.revocationLists.map(absolute)),
+    ...(identity.persist !== undefined && { persist: absolute(identity.persist) }),
   };
   switch (identity.source) {
     case 'files':

@@ -30,6 +30,7 @@ async function federating(
   context: TestContext,
   over: Partial<IdentitySettings['federation'][string]>,
   lists: Readonly<Record<string, string>> = {},
+  keys: Partial<IdentitySettings> = {},
 ): Promise<Source<IdentitySnapshot>> {
   const folder = await tempFolder(context);
   const { chainPem, keyPem } = own.issue();
@@ -61,6 +62,7 @@ async function federating(
     revocationLists: Object.keys(lists).map((name) => join(folder, name)),
     revocationListUrls: [],
     requireRevocationLists: false,
+    ...(keys.persist !== undefined && { persist: keys.persist }),
   });
   context.after(() => source.stop());
   await source.start();
@@ -175,4 +177,17 @@ test('a Workload API cannot say who proves the endpoint of a trust domain that t
     await source.reload();
     assert.equal(verdictOn(source, expected), 'identified');
   }
+});
+
+test('what was fetched is kept where `persist` says, for a restart while the endpoint is away', async (context) => {
+  const persist = await tempFolder(context);
+  const server = await new TrustServer(hub.issue({ id: ENDPOINT })).start(context);
+  server.offer('/bundle', formatSpiffeBundle(partner.bundle, { sequence: 1, refreshHintSeconds: 60 }), {});
+  const url = server.url('/bundle');
+  const first = await federating(context, { url }, {}, { persist });
+  assert.equal(verdictOn(first, partner), 'identified');
+  first.stop();
+  server.offer('/bundle', 'nothing any more', {});
+  assert.equal(verdictOn(await federating(context, { url }, {}, { persist }), partner), 'identified');
+  assert.equal(verdictOn(await federating(context, { url }), partner), 'peer_trust_domain_unknown', 'without it, not');
 });
