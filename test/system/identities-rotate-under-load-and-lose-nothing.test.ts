@@ -9,6 +9,7 @@ import { startEchoUpstream } from '../support/echo-upstream.ts';
 import { startLivingPair, type LivingPair } from '../support/living-pair.ts';
 import { certificatesOf, untilBelieved } from '../support/living-sidecar.ts';
 import { startOutboundLoad, type LoadCall } from '../support/outbound-load.ts';
+import type { SidecarProcess } from '../support/sidecar-process.ts';
 import { RESEARCHER_HOST } from '../support/two-sidecars.ts';
 
 /** Life of a leaf, seconds: a sidecar renews at half of it, a tenth earlier or later. */
@@ -46,11 +47,19 @@ async function rotateRoot(
   await untilBelieved(authority, sidecars, 1);
 }
 
+/** Records of calls. A handshake that a rotation gave up, before anything was written, has a record too on the side that accepted it, and is no call. */
+function callRecords(sidecar: SidecarProcess, count: number): Promise<readonly DecisionRecord[]> {
+  return sidecar.recordsWhen(`${count} calls`, (all) => {
+    const ofCalls = all.filter(({ sallyport: { fault } }) => fault !== 'tls_handshake_failed');
+    return ofCalls.length >= count ? ofCalls : undefined;
+  });
+}
+
 /** Pairs each call with its records by its trace; fails where a side has none of a call, two, or one of no call. */
 async function recordsOf({ planner, researcher }: LivingPair, calls: readonly LoadCall[]): Promise<readonly Both[]> {
   const [outbound, inbound] = await Promise.all([
-    planner.recordsFrom(0, calls.length),
-    researcher.recordsFrom(0, calls.length),
+    callRecords(planner, calls.length),
+    callRecords(researcher, calls.length),
   ]);
   const traces = new Set(calls.map(({ traceId }) => traceId));
   const foreign = [...outbound, ...inbound].filter(({ trace_id: traceId = '' }) => !traces.has(traceId));
