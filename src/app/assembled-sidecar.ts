@@ -65,6 +65,8 @@ export class Sidecar {
   #inbound: readonly InboundPort[] = [];
   #outbound: readonly OutboundPort[] = [];
   #draining = false;
+  /** Warnings of the identity in force: each is told once while it lasts. */
+  #warned: ReadonlySet<string> = new Set();
   #stopped: Promise<number> | undefined;
 
   constructor(config: Config, observer: SidecarObserver) {
@@ -264,7 +266,8 @@ export class Sidecar {
       'identity in force',
     );
     this.#firstIdentity.resolve(snapshot);
-    for (const warning of snapshot.warnings) this.#observer.log.warn({}, warning);
+    for (const warning of snapshot.warnings) if (!this.#warned.has(warning)) this.#observer.log.warn({}, warning);
+    this.#warned = new Set(snapshot.warnings);
     this.#observer.sourceChanged('identity');
     for (const port of this.#ports) {
       const reloaded = port.reload(snapshot);

@@ -68,14 +68,14 @@ export class OutboundPort {
   /** New connections are made with the identity of now, and servers of open ones are judged again by the trust of now. */
   reload(): Result<undefined, string> {
     this.#forwarder.reload();
-    // What the policy sees of ourselves is kept for each connection of the agent.
-    this.#listener.recheck().catch(this.#problem);
     this.recheck();
     return ok(undefined);
   }
 
   /** Judges the servers of open connections again. */
   recheck(): void {
+    // What the policy sees of ourselves is kept for each connection of the agent.
+    this.#listener.recheck().catch(this.#problem);
     this.#forwarder.recheck();
   }
 

@@ -100,6 +100,8 @@ export class FakeForwarder {
 export class FakeGateWorld {
   policy: Policy | undefined = new FakePolicy(true);
   identity: JudgeIdentity = () => fakePeer();
+  /** Who we are. */
+  ownId: SpiffeId | undefined = 'spiffe://example.org/agents/researcher' as SpiffeId;
   descriptors: ProtoDescriptors | undefined = undefined;
   readonly journal: FakeJournal;
   readonly forwarder = new FakeForwarder();
@@ -117,7 +119,7 @@ export class FakeGateWorld {
         clock: { wallMs: () => 6_000, monotonicMs: () => (this.#monotonicMs += 1) },
         random: (length) => Uint8Array.from({ length }, () => (counter += 1) & 0xff),
         identity: (presented, resumed) => this.identity(presented, resumed),
-        ownId: () => 'spiffe://example.org/agents/researcher' as SpiffeId,
+        ownId: () => this.ownId,
         policy: () => this.policy,
         descriptors: () => this.descriptors,
         record: (facts) => recorder.record(facts),

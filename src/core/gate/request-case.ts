@@ -100,7 +100,10 @@ export class RequestCase<E extends Exchange> extends Case<E> {
       return fault('destination_unknown', `no destination is configured for ${request.authority}`);
     this.#base = input;
     this.destination = destination;
-    return undefined;
+    // A policy that asks who calls would say no for the wrong reason.
+    return input.principal === undefined
+      ? fault('identity_unavailable', 'there is no identity to call with')
+      : undefined;
   }
 
   /** Reads as much of the body as the policy of this moment needs, if any; a policy that came meanwhile may need more. */

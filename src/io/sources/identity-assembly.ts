@@ -214,7 +214,7 @@ class Assembly implements Source<IdentitySnapshot> {
     if (fault?.code === 'peer_certificate_revoked') return err(`our certificate was revoked: ${fault.detail}`);
     if (fault !== undefined)
       this.#complaints = [`peers may refuse our certificate, which our own trust does not verify: ${fault.detail}`];
-    return createSnapshot({ ...joined, own, part: joined.own });
+    return createSnapshot({ ...joined, own, part: joined.own, chosenLists: false });
   }
 
   #swap(snapshot: IdentitySnapshot): void {

@@ -36,6 +36,8 @@ export type SnapshotContent = {
   /** What `trust` was made of. */
   readonly bundles: ReadonlyMap<TrustDomain, readonly Uint8Array[]>;
   readonly warnings: readonly string[];
+  /** Every list was chosen by an operator; what an authority sends may well be of issuers that are only in chains of peers. */
+  readonly chosenLists: boolean;
 };
 
 /** Makes a snapshot; fails where the TLS library could not be given the key (`tlsKeyOf`). */
@@ -45,6 +47,7 @@ export function createSnapshot({
   trust,
   bundles,
   warnings,
+  chosenLists,
 }: SnapshotContent): Result<IdentitySnapshot, string> {
   const privateKey = tlsKeyOf(part);
   if (!privateKey.ok) return privateKey;
@@ -57,7 +60,7 @@ export function createSnapshot({
       certificateChain: part.chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
       privateKey: privateKey.value,
       trustAnchors: [...bundles.values()].flat().map((der) => encodePem('CERTIFICATE', der)),
-      warnings: [...warnings, ...listWarnings(trust, part.chain)],
+      warnings: [...warnings, ...(chosenLists ? listWarnings(trust, part.chain) : [])],
     }),
   );
 }

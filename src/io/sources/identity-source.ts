@@ -94,6 +94,7 @@ function judge(
 
 function snapshotOf({ parts, own, trust, warnings }: Judged, paths: IdentityPaths): Result<IdentitySnapshot, Problems> {
   if (parts.own === undefined || own === undefined) return err([`${paths.certificate}: there is no certificate`]);
-  const snapshot = createSnapshot({ own, part: parts.own, trust, bundles: parts.bundles, warnings });
+  const { bundles } = parts;
+  const snapshot = createSnapshot({ own, part: parts.own, trust, bundles, warnings, chosenLists: true });
   return snapshot.ok ? snapshot : err([`${paths.privateKey}: ${snapshot.error}`]);
 }

@@ -275,6 +275,17 @@ describe('a call that no policy is asked about', () => {
     });
   }
 
+  test('without an identity of our own the policy is not asked who calls: identity_unavailable', () => {
+    const world = outboundWorld();
+    const policy = new FakePolicy(true);
+    world.policy = policy;
+    world.ownId = undefined;
+    const exchange = call(get('tools.internal'));
+    world.gate.exchange(exchange);
+    assert.deepEqual([exchange.answer?.status, policy.asked, world.forwarder.permits], [503, [], []]);
+    assert.equal(world.journal.records[0]?.sallyport.fault, 'identity_unavailable');
+  });
+
   test('the record of an unknown host names it', () => {
     const world = outboundWorld();
     world.gate.exchange(call(get('Evil.example:81')));

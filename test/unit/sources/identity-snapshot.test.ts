@@ -9,7 +9,12 @@ import { createAuthority, type Authority } from '../../support/pki.ts';
 import type { TrustDomain } from '../../../src/core/kernel/brand.ts';
 
 /** What an operator is warned of where these lists are there beside an identity that an intermediate issued. */
-function warningsOf(root: Authority, issuing: Authority, crls: readonly Uint8Array[]): readonly string[] {
+function warningsOf(
+  root: Authority,
+  issuing: Authority,
+  crls: readonly Uint8Array[],
+  chosenLists = true,
+): readonly string[] {
   const leaf = issuing.issue();
   const bundles = new Map([['example.org' as TrustDomain, root.bundle]]);
   const spki = new Uint8Array(leaf.keys.publicKey.export({ type: 'spki', format: 'der' }));
@@ -17,7 +22,14 @@ function warningsOf(root: Authority, issuing: Authority, crls: readonly Uint8Arr
   const trust = createTrustStore(bundles, crls);
   assert.ok(own.ok && trust.ok);
   const part = { chain: leaf.chain, privateKey: leaf.privateKey };
-  const made = createSnapshot({ own: own.value, part, trust: trust.value, bundles, warnings: ['said before'] });
+  const made = createSnapshot({
+    own: own.value,
+    part,
+    trust: trust.value,
+    bundles,
+    warnings: ['said before'],
+    chosenLists,
+  });
   assert.ok(made.ok);
   return made.value.warnings;
 }
@@ -31,4 +43,9 @@ test('a list of an issuer that nobody knows is told; that of a root, or of the C
     'said before',
     'the revocation list of CN=stranger counts for intermediates only: no trust bundle has this issuer',
   ]);
+  assert.deepEqual(
+    warningsOf(root, issuing, [stranger.crl().der], false),
+    ['said before'],
+    'an authority knows better',
+  );
 });
