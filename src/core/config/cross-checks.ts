@@ -13,12 +13,23 @@ import type { ConfigPath, Finding } from './mistake.ts';
 export function crossChecks(root: unknown): readonly Finding[] {
   return [
     ...identityFindings(at(root, 'identity')),
+    ...nothingToDo(root),
     ...items(at(root, 'inbound')).flatMap((entry, index) => upstreamFindings(entry, index)),
     ...listenFindings(root),
     ...items(at(root, 'outbound')).flatMap((entry, index) => outboundFindings(entry, index)),
     ...adminFindings(at(root, 'admin')),
     ...managementFindings(root),
   ];
+}
+
+/** An agent is called, or calls, or both. */
+function nothingToDo(root: unknown): Finding[] {
+  if (typeof root !== 'object' || root === null || Array.isArray(root)) return [];
+  const [inbound, outbound] = [at(root, 'inbound'), at(root, 'outbound')];
+  const isNone = (list: unknown): boolean => list === undefined || (Array.isArray(list) && list.length === 0);
+  return isNone(inbound) && isNone(outbound)
+    ? [{ path: ['inbound'], expected: 'a list of listeners, at least 1 here or in outbound' }]
+    : [];
 }
 
 function upstreamFindings(entry: unknown, index: number): Finding[] {

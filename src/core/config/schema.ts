@@ -108,7 +108,7 @@ const journalQueue = section({
 /** The whole file. Input is what YAML or JSON gave; output is `Config`. */
 export const configSchema = section({
   identity: identitySection.describe('Who this agent is and whom it trusts.'),
-  inbound: list('listeners', inbound, 1).describe('Listeners for peers that call this agent.'),
+  inbound: list('listeners', inbound).prefault([]).describe('Listeners for peers that call this agent.'),
   outbound: list('listeners', outboundSection).prefault([]).describe("Listeners for the agent's own calls."),
   policy: policy.describe('What decides.'),
   journal: journalSection,

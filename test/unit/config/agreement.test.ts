@@ -27,7 +27,7 @@ function fileWith(path: string, value: unknown): Record<string, unknown> {
 const written = referenceRows().filter(
   (row) =>
     row.fallback !== undefined &&
-    !/^(?:outbound\[\]|identity\.authority|identity\.federation\.NAME|admin|status|policy\.bundleServer|journal\[\])(?:\.|$)/.test(
+    !/^(?:inbound$|outbound\[\]|identity\.authority|identity\.federation\.NAME|admin|status|policy\.bundleServer|journal\[\])(?:\.|$)/.test(
       row.path,
     ),
 );
@@ -52,7 +52,6 @@ const EDITOR_REFUSES: Readonly<Record<string, unknown>> = {
   'policy.decision': 'data.x',
   'identity.trustBundles': { 'Example.org': 'x' },
   'inbound[].surprise': 1,
-  inbound: [],
   journal: [],
 };
 for (const [path, value] of Object.entries(EDITOR_REFUSES)) {

@@ -75,3 +75,13 @@ test('a unix socket is for this user alone', () => {
 test('it shares no address with another listener', () => {
   assert.deepEqual(wrong({ listen: '127.0.0.1:8443', destinations: {} }), ['outbound[0].listen']);
 });
+
+test('an agent that only calls has no listener for peers; one that does neither has nothing to do', () => {
+  const destinations = { 'a.internal': { address: 'a:1', id: ID } };
+  const caller = minimalWith({ inbound: [], outbound: [{ listen: '127.0.0.1:15001', destinations }] });
+  assert.deepEqual(configOf(caller).inbound, []);
+  assert.deepEqual(
+    mistakesOf(minimalWith({ inbound: [] })).map(({ path, expected }) => [path, expected]),
+    [['inbound', 'a list of listeners, at least 1 here or in outbound']],
+  );
+});
