@@ -23,7 +23,8 @@ export function renew(options: CaRenewOptions, terminal: Terminal): Promise<Exit
     const wanted = { issuing: issuingRequest(options), rootKey: fileOption(rootKey), revokeOld: revokeOld === true };
     const made = await renewIssuing(store, wanted, deps);
     if (!made.ok) return made;
-    const done = 'a new CA issues from now on; a running `ca serve` takes it up by itself';
+    const done =
+      'a new CA issues from now on; a running `ca serve` takes it up by itself, within five minutes, when sidecars know its list';
     const cut = 'all that the CA before it issued is refused: enrol anew whatever does not do so by itself';
     return withLists(atHand, made.value, [done, revokeOld === true ? cut : undefined]);
   });
@@ -59,7 +60,7 @@ export function activate(options: CaRootActivateOptions, terminal: Terminal): Pr
     const { warning, ...files } = made.value;
     return withLists(atHand, files, [
       warning,
-      'what is issued from now on is under the new root; the old one is believed for what it issued',
+      'what is issued is under the new root (within five minutes at a running `ca serve`); the old one is believed for what it issued',
       'wait until that has ended or was renewed (`ca list` shows what is left), and certificates in files were issued anew',
       'then: sallyport ca root retire',
     ]);

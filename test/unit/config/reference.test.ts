@@ -76,5 +76,5 @@ test('the JSON Schema gives forms that editors can check', () => {
   const listen = configJsonSchema().properties?.['inbound']?.items?.properties?.['listen'];
   const pattern = new RegExp(listen?.pattern ?? '^$');
   assert.ok(pattern.test('0.0.0.0:8443') && pattern.test('[::]:8443') && !pattern.test(':8443'));
-  assert.deepEqual(configJsonSchema().required, ['identity', 'inbound', 'policy']);
+  assert.deepEqual(configJsonSchema().required, ['identity', 'policy']);
 });
