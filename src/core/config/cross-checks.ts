@@ -26,10 +26,13 @@ export function crossChecks(root: unknown): readonly Finding[] {
 function nothingToDo(root: unknown): Finding[] {
   if (typeof root !== 'object' || root === null || Array.isArray(root)) return [];
   const [inbound, outbound] = [at(root, 'inbound'), at(root, 'outbound')];
-  const isNone = (list: unknown): boolean => list === undefined || (Array.isArray(list) && list.length === 0);
-  return isNone(inbound) && isNone(outbound)
+  return isNoList(inbound) && isNoList(outbound)
     ? [{ path: ['inbound'], expected: 'a list of listeners, at least 1 here or in outbound' }]
     : [];
+}
+
+function isNoList(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.length === 0);
 }
 
 function upstreamFindings(entry: unknown, index: number): Finding[] {
