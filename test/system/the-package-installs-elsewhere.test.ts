@@ -14,6 +14,7 @@ const root = resolve(import.meta.dirname, '../..');
 const SOURCES = [
   'package.json',
   'src',
+  'docs',
   'policies',
   'CHANGELOG.md',
   'SECURITY.md',
@@ -36,7 +37,13 @@ async function pack(folder: string): Promise<string> {
   const packed = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], { cwd: clone });
   const [{ filename, files }] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }];
   const paths = files.map((file) => file.path);
-  assert.ok(paths.includes('dist/cli/main.js') && paths.includes('dist/io/rego/rego.wasm.br'));
+  for (const path of [
+    'dist/cli/main.js',
+    'dist/io/rego/rego.wasm.br',
+    'dist/app/identity-library.d.ts',
+    'docs/keys.md',
+  ])
+    assert.ok(paths.includes(path), path);
   assert.deepEqual(
     paths.filter((path) => /\.(?:key|pem)$|(?<!\.d)\.ts$|^test\//.test(path)),
     [],
@@ -84,5 +91,15 @@ test(
     });
     const checked = await sallyport('check', '--config', 'sallyport.yaml', '--json');
     assert.equal((JSON.parse(checked.stdout) as { ok: boolean }).ok, true);
+
+    assert.equal(await ranFromThePage(elsewhere), 'spiffe://example.org/agents/mine\n');
   },
 );
+
+/** What the program of docs/library.md prints, run in a folder of its own below an installed package. */
+async function ranFromThePage(elsewhere: string): Promise<string> {
+  const page = await readFile(join(root, 'docs/library.md'), 'utf8');
+  const program = [...page.matchAll(/```js\n(.*?)```/gs)].map(([, block = '']) => block).join('\n');
+  await writeFiles(join(elsewhere, 'own'), { 'program.mjs': program });
+  return (await run(process.execPath, ['program.mjs'], { cwd: join(elsewhere, 'own') })).stdout;
+}
