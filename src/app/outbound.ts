@@ -1,4 +1,5 @@
 import type { Outbound } from '../core/config/config.ts';
+import type { IdentitySettings } from '../core/config/identity-settings.ts';
 import { destinationsByName, type FindDestination } from '../core/gate/destinations.ts';
 import { Gate } from '../core/gate/gate.ts';
 import type { Random } from '../core/kernel/clock.ts';
@@ -121,6 +122,23 @@ export function destinationProblems(outbound: readonly Outbound[]): readonly str
     const found = destinationsByName(destinationsOf(destinations));
     return found.ok ? [] : found.error.map((problem) => `outbound[${index}].destinations: ${problem}`);
   });
+}
+
+/** Destinations that nobody could prove to be: no bundle of their trust domain is named. A Workload API may name others, so with it there are none. */
+export function unprovableDestinations(outbound: readonly Outbound[], identity: IdentitySettings): readonly string[] {
+  if (identity.source === 'workload-api') return [];
+  const own = identity.source === 'authority' ? [identity.authority.id.split('/')[2] ?? ''] : [];
+  const believed = new Set([...Object.keys(identity.trustBundles), ...Object.keys(identity.federation), ...own]);
+  return outbound.flatMap(({ destinations }, index) =>
+    Object.entries(destinations).flatMap(([name, { id: ids }]) => {
+      const domains = ids.map((id) => id.split('/')[2] ?? '');
+      return domains.some((domain) => believed.has(domain))
+        ? []
+        : [
+            `outbound[${index}].destinations: nobody can prove to be ${name}: there is no trust bundle of ${domains.join(' or ')}`,
+          ];
+    }),
+  );
 }
 
 function destinationsOf(destinations: Outbound['destinations']): readonly Destination[] {

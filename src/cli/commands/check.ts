@@ -1,6 +1,6 @@
 import { followPolicy } from '../../app/active-policy.ts';
 import { checkIdentity } from '../../app/identity-check.ts';
-import { destinationProblems } from '../../app/outbound.ts';
+import { destinationProblems, unprovableDestinations } from '../../app/outbound.ts';
 import { createRandom, systemClock } from '../../app/system.ts';
 import { configJsonSchema } from '../../core/config/json-schema.ts';
 import { configReference } from '../../core/config/reference.ts';
@@ -59,7 +59,7 @@ async function follow(config: Config): Promise<Findings> {
     const active = policy.current?.policy;
     return {
       problems: [...destinationProblems(config.outbound), ...identity.problems, ...(policy.problem ?? [])],
-      warnings,
+      warnings: [...warnings, ...unprovableDestinations(config.outbound, config.identity)],
       ...(own && { identity: own }),
       ...(from !== undefined && { identityFrom: from }),
       ...(active && {

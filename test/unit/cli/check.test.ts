@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -101,4 +102,21 @@ test('check: a mistake in Rego is shown with its line and mark, line by line', a
   const { code, err } = await sallyport(['check', '--config', file]);
   assert.equal(code, 2);
   assert.match(err.join('\n'), /a\.rego:3:13: rego_parse_error: .*\n +3 \| decision if \}\n +\| {13}\^/);
+});
+
+test('check: a destination that nobody can prove to be is a warning', async (context) => {
+  const folder = await world(context);
+  const file = join(folder, 'sallyport.yaml');
+  const outbound = [
+    'outbound:',
+    '  - listen: 127.0.0.1:0',
+    '    destinations:',
+    "      a.internal: {address: 'a:1', id: spiffe://example.org/a}",
+    "      b.internal: {address: 'b:1', id: spiffe://partner.example/b}",
+  ];
+  await appendFile(file, `\n${outbound.join('\n')}\n`);
+  const { code, err } = await sallyport(['check', '--config', file], ENV);
+  assert.equal(code, 0);
+  assert.equal(err.length, 1);
+  assert.match(err[0] ?? '', /nobody can prove to be b\.internal: there is no trust bundle of partner\.example/);
 });
