@@ -224,6 +224,20 @@ describe('who was revoked', () => {
       assert.equal(await ask(authority, pod(uid)), 'issued');
     });
   }
+
+  for (const [uid, after] of [
+    ['u-1', 'caller_refused'],
+    [undefined, 'issued'],
+  ] as const) {
+    test(`another certificate of ${uid === undefined ? 'a service account, which may be many, renews' : 'a barred pod does not renew either'}`, async (context) => {
+      const world = await createAuthorityWorld(context);
+      const authority = await world.run();
+      const stolen = valueOf(await authority.issue(pod(uid), await newCsr(), ''));
+      const other = valueOf(await authority.issue(pod(uid), await newCsr(), ''));
+      cut(world, { serial: stolen.serial });
+      assert.equal(await ask(authority, renewal(other)), after);
+    });
+  }
 });
 
 describe('lists', () => {
