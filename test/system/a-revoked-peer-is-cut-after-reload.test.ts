@@ -18,24 +18,26 @@ type Change = readonly [
 ];
 
 const SUCCESSOR = createAuthority();
-const EMPTY_LIST = (system: System): Promise<void> =>
-  system.replace('lists.pem', system.authority.crl({ number: 3n }).pem);
+const emptyList =
+  (number: bigint) =>
+  (system: System): Promise<void> =>
+    system.replace('lists.pem', system.authority.crl({ number }).pem);
 
 const CHANGES: readonly Change[] = [
   [
     'a revocation list that names it, noticed by itself',
     'peer_certificate_revoked',
     (system, serial) => system.replace('lists.pem', system.authority.crl({ revoked: [serial], number: 2n }).pem),
-    EMPTY_LIST,
+    emptyList(3n),
   ],
   [
     'a revocation list that names it, on SIGHUP',
     'peer_certificate_revoked',
     async (system, serial) => {
-      await system.replace('lists.pem', system.authority.crl({ revoked: [serial], number: 2n }).pem);
+      await system.replace('lists.pem', system.authority.crl({ revoked: [serial], number: 4n }).pem);
       system.sidecar.signal('SIGHUP');
     },
-    EMPTY_LIST,
+    emptyList(5n),
   ],
 ];
 

@@ -43,6 +43,14 @@ export function listsMissingIn(others: readonly Uint8Array[], crls: readonly Uin
   return linesOf(crls).flatMap(({ der, line }) => (line === undefined || there.has(line) ? [] : [der]));
 }
 
+/** Those of `crls` that are in force at `atMs`, milliseconds: their time of the next update has not come. */
+export function listsInForce(crls: readonly Uint8Array[], atMs: number): readonly Uint8Array[] {
+  return crls.filter((der) => {
+    const head = parseCrlHead(der);
+    return head.ok && atMs < head.value.nextUpdateMs;
+  });
+}
+
 /** A list and the succession it belongs to: `line` is undefined where it cannot be read. */
 type Placed = { readonly der: Uint8Array; readonly line: string | undefined; readonly head: CrlHead | undefined };
 

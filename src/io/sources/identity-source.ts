@@ -8,6 +8,7 @@ import { createSource } from './follower.ts';
 import { identityDigest, identityParts, identityWarnings, pathsOf, readIdentityFiles } from './identity-files.ts';
 import { openPemKey } from './identity-key.ts';
 import { createSnapshot } from './identity-snapshot.ts';
+import { keepLists } from './kept-lists.ts';
 
 import type { OwnIdentity } from '../../core/identity/own-identity.ts';
 import type { TrustStore } from '../../core/identity/trust-store.ts';
@@ -57,6 +58,7 @@ function followFiles<T>(
 ): Source<T> {
   const all = pathsOf(paths);
   let before: TrustStore | undefined;
+  let held: readonly Uint8Array[] = [];
   return createSource<IdentityContent, T>(
     {
       fingerprint: () => fingerprint(all),
@@ -66,10 +68,12 @@ function followFiles<T>(
       apply: async (content) => {
         const parts = await identityParts(content, paths, deps.openKey ?? openPemKey);
         if (!parts.ok) return parts;
-        const judged = judge(parts.value, paths, deps.clock.wallMs(), before);
+        const { crls, warnings } = keepLists(held, parts.value.crls, deps.clock.wallMs());
+        const judged = judge({ ...parts.value, crls }, paths, deps.clock.wallMs(), before);
         if (!judged.ok) return judged;
         before = judged.value.trust;
-        return make({ ...judged.value, warnings: identityWarnings(content, paths) });
+        held = crls;
+        return make({ ...judged.value, warnings: [...identityWarnings(content, paths), ...warnings] });
       },
     },
     { retry: true, ...deps },

@@ -36,7 +36,7 @@ async function world(context: TestContext, leafTtlMs: number) {
   const deps = { clock: systemClock, random: systemRandom, openKey: plainKeyFiles(folder) };
   valueOf(await initAuthority(store, { trustDomain: DOMAIN, root: ROOT, issuing: ISSUING }, deps));
   const authority = createIssuingAuthority(
-    { folder, trustDomain: DOMAIN, ownId: OWN_ID, kubernetes: undefined, workloads: [], leafTtlMs },
+    { folder, trustDomain: DOMAIN, ownId: OWN_ID, kubernetes: undefined, workloads: [], leafTtlMs, crlTtlMs: 2_000 },
     { clock: systemClock, random: systemRandom, timer: realTimer, limits: NO_LIMITS },
   );
   context.after(() => authority.stop());
