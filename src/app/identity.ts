@@ -127,7 +127,7 @@ function openKeyOf({ passphrase }: Pick<IdentityFiles, 'passphrase'>): OpenKey {
 }
 
 function authorityPart({ authority, passphrase }: Extract<IdentitySettings, { source: 'authority' }>): NamedPart {
-  const { url, id, method, token, trustBundle, keyType, keep } = authority;
+  const { url, id, agent, method, token, trustBundle, keyType, keep } = authority;
   return {
     name: `authority at ${url}`,
     required: true,
@@ -136,7 +136,7 @@ function authorityPart({ authority, passphrase }: Extract<IdentitySettings, { so
         const secret = passphrase === undefined ? ok(undefined) : await readPassphrase(passphrase);
         if (!secret.ok) throw new Error(secret.error);
         return createAuthorityPart(
-          { trustDomain: domainOf(id), trustBundle, method, token, keyType },
+          { trustDomain: domainOf(id), trustBundle, method, token, keyType, id: agent },
           {
             ...world,
             ...watch,

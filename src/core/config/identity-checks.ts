@@ -79,6 +79,9 @@ function domainFindings(identity: unknown, source: unknown): readonly Finding[] 
     }));
   const own = source === 'authority' ? parsed(at(at(identity, 'authority'), 'id'), parseSpiffeIdText) : undefined;
   const ownDomain = own?.split('/')[2] ?? '';
+  const agent = source === 'authority' ? parsed(at(at(identity, 'authority'), 'agent'), parseSpiffeIdText) : undefined;
+  if (agent !== undefined && own !== undefined && agent.split('/')[2] !== ownDomain)
+    findings.push({ path: ['identity', 'authority', 'agent'], expected: `an ID of ${ownDomain}, as the authority's` });
   for (const [key, domains] of [
     ['trustBundles', bundles],
     ['federation', federation],

@@ -35,6 +35,11 @@ const authority = section({
   token: path('a file with the token').describe(
     'File with the token; read at each enrolment, and not needed any more while a certificate can be renewed.',
   ),
+  agent: spiffeId('this agent')
+    .optional()
+    .describe(
+      'Who this agent has to become: a certificate for anybody else is refused. Without it whoever the token is for, and from then on nobody else.',
+    ),
   keyType: oneOf('p256', 'ed25519').prefault('p256').describe('Kind of key that is made for each certificate.'),
   keep: path('a folder of this sidecar alone')
     .optional()

@@ -53,6 +53,14 @@ describe('source: authority', () => {
     ]);
   });
 
+  test('who the agent has to become is of the trust domain of the authority', () => {
+    const of = (agent: string) => ({ source: 'authority', authority: { ...AUTHORITY, agent } });
+    const identity = identityOf(of('spiffe://example.org/agents/mine'));
+    assert.equal(identity.source === 'authority' && identity.authority.agent, 'spiffe://example.org/agents/mine');
+    for (const agent of ['spiffe://b.org/agents/mine', 'spiffe://example.org', 'mine'])
+      assert.deepEqual(wrong(of(agent)), ['identity.authority.agent'], agent);
+  });
+
   test('a passphrase is for the key that is kept', () => {
     const kept = { source: 'authority', authority: { ...AUTHORITY, keep: 'kept' }, passphrase: 'p' };
     const identity = identityOf(kept);
