@@ -1,7 +1,7 @@
-import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
+import { readPresentedChain } from '../../core/identity/presented-chain.ts';
 import { createTrustStore, type TrustStore } from '../../core/identity/trust-store.ts';
 import { createVerdictCache } from '../../core/identity/verdict-cache.ts';
 import type { SpiffeId } from '../../core/kernel/brand.ts';
@@ -15,8 +15,6 @@ export type ClientCertificate =
   | { readonly kind: 'good'; readonly spiffeId: SpiffeId; readonly serial: string }
   | { readonly kind: 'bad'; readonly detail: string };
 
-/** Certificates read at most; identity's rules refuse shorter chains already. */
-const MAX_CERTIFICATES = 16;
 /** Leaves whose verdict is remembered. */
 const MAX_VERDICTS = 1_024;
 
@@ -48,35 +46,20 @@ export function createClientJudge(
 
   return (socket) => {
     if (!(socket instanceof TLSSocket)) return { kind: 'none' };
-    const chain = chainOf(socket);
-    if (chain === undefined) return bad('the certificate cannot be read');
+    const presented = readPresentedChain(socket);
+    if (!presented.ok) return bad('the certificate cannot be read');
+    const { chain, authorized, authorizationError } = presented.value;
     if (chain.length === 0) return { kind: 'none' };
     const trust = store();
     if (trust === undefined) return bad('our own trust cannot be read');
     const peer = verdicts.judge(chain, trust, clock.wallMs());
     if (peer.kind !== 'identified') return bad(`${peer.fault.code}: ${peer.fault.detail}`);
-    if (!socket.authorized) return bad(`refused by TLS: ${String(socket.authorizationError)}`);
+    if (!authorized) return bad(`refused by TLS: ${authorizationError ?? 'no reason given'}`);
     const { serial } = peer.certificate;
     if (!authority.isGood(serial))
       return bad(`certificate ${serial} of ${peer.spiffeId} is revoked, ended or not ours`);
     return { kind: 'good', spiffeId: peer.spiffeId, serial };
   };
-}
-
-/** Leaf first; undefined where OpenSSL took a certificate that Node cannot represent. */
-function chainOf(socket: TLSSocket): readonly Uint8Array[] | undefined {
-  try {
-    const chain: Uint8Array[] = [];
-    let next: X509Certificate | undefined = socket.getPeerX509Certificate();
-    for (; next !== undefined && chain.length < MAX_CERTIFICATES; next = next.issuerCertificate) {
-      // A self-signed certificate may name itself as its issuer; and the root is ours to know, not the caller's to send.
-      if (chain.length > 0 && next.checkIssued(next)) break;
-      chain.push(next.raw);
-    }
-    return chain;
-  } catch {
-    return undefined;
-  }
 }
 
 function bad(detail: string): ClientCertificate {

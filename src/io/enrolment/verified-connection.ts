@@ -1,8 +1,9 @@
-import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 
 import { encodePem } from '../../core/identity/pem.ts';
+import { readPresentedChain } from '../../core/identity/presented-chain.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import { ok } from '../../core/kernel/result.ts';
 import type { AuthorityJudge } from './authority-judge.ts';
@@ -21,8 +22,6 @@ export type ConnectionAsk = {
 };
 
 const HTTPS_PORT = 443;
-/** Certificates read at most; identity's rules refuse shorter chains already. */
-const MAX_CERTIFICATES = 16;
 
 /**
  * Connects, and gives the connection only when its server was verified. OpenSSL checks the chain with our roots within the handshake, so that our own
@@ -86,26 +85,10 @@ function secured(socket: TLSSocket, signal: AbortSignal): Promise<string | undef
 }
 
 function refusal(socket: TLSSocket, judge: AuthorityJudge, atMs: number): string | undefined {
-  const chain = chainOf(socket);
-  if (chain === undefined) return 'its certificate cannot be read';
-  const wrong = judge.judge(chain, atMs);
+  const presented = readPresentedChain(socket);
+  if (!presented.ok) return 'its certificate cannot be read';
+  const wrong = judge.judge(presented.value.chain, atMs);
   if (wrong !== undefined) return `its certificate was refused: ${wrong}`;
-  if (!socket.authorized) return 'its certificate was refused by TLS';
+  if (!presented.value.authorized) return 'its certificate was refused by TLS';
   return socket.alpnProtocol === 'http/1.1' ? undefined : 'it does not speak HTTP/1.1';
-}
-
-/** Leaf first; undefined where OpenSSL took a certificate that Node cannot represent. */
-function chainOf(socket: TLSSocket): readonly Uint8Array[] | undefined {
-  try {
-    const chain: Uint8Array[] = [];
-    let next: X509Certificate | undefined = socket.getPeerX509Certificate();
-    for (; next !== undefined && chain.length < MAX_CERTIFICATES; next = next.issuerCertificate) {
-      // A self-signed certificate may name itself as its issuer; and the root is ours to know, not the server's to send.
-      if (chain.length > 0 && next.checkIssued(next)) break;
-      chain.push(next.raw);
-    }
-    return chain;
-  } catch {
-    return undefined;
-  }
 }
