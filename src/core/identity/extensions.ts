@@ -122,7 +122,8 @@ function readExtendedKeyUsage(value: DerReader): readonly string[] {
   return readList(value.enter(TAG.sequence, 'extended key usage'), 'extended key usage', readOid);
 }
 
-function readBasicConstraints(value: DerReader): { readonly cA: boolean; readonly pathLength: number | undefined } {
+/** BasicConstraints (RFC 5280 4.2.1.9). */
+export function readBasicConstraints(value: DerReader): { readonly cA: boolean; readonly pathLength: number | undefined } {
   const what = 'basic constraints';
   const content = value.enter(TAG.sequence, what);
   const cA = readFlag(content, what);

@@ -1,7 +1,7 @@
 import { equalBytes } from '../identity/bytes.ts';
 import { err } from '../kernel/result.ts';
 import { pathProblem, readCas } from './ca-chain.ts';
-import { readCsr } from './csr.ts';
+import { readCaCsr } from './csr.ts';
 import { newSerial } from './deps.ts';
 import { caExtensions } from './extensions.ts';
 import { nameOfCa, readCaKey, signCa } from './sign-ca.ts';
@@ -50,13 +50,13 @@ export async function createIntermediate(
   return wrong === undefined ? der : err(wrong);
 }
 
-/** `createIntermediate` for a key that lives elsewhere and asks with a request (`readCsr`), of which nothing but its key is taken. */
+/** `createIntermediate` for a key that lives elsewhere and asks with a request (`readCaCsr`), of which nothing but its key is taken. */
 export async function intermediateFromCsr(
   above: CaSigner,
   { csr, ...request }: Omit<IntermediateRequest, 'publicKey'> & { readonly csr: Uint8Array },
   deps: IssuanceDeps,
 ): Promise<Result<Uint8Array, string>> {
-  const read = readCsr(csr);
+  const read = readCaCsr(csr);
   return read.ok
     ? createIntermediate(above, { ...request, publicKey: read.value.publicKey }, deps)
     : err(read.error.detail);

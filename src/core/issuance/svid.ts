@@ -37,10 +37,11 @@ export type IssuedSvid = Svid & {
 };
 
 /**
- * Issues an X509-SVID for a key, in a fixed order: the key is nobody else's, the ID is one that this CA may give, the life fits (cut down to
+ * Issues an X509-SVID for a key, in a fixed order: the key is nobody else's, the ID is one that this CA may give and
+ * no other is asked for, the life fits (cut down to
  * the end of the CAs above; refused where less than a minute would be left of what was asked), then `signLeaf`. Nothing of the request but its
  * key goes in. Backdated by a minute, but never before a CA above begins.
- * Faults: `csr_key_refused`, `id_refused`, `lifetime_refused`, `certificate_refused`, `issuer_unavailable`.
+ * Faults: `csr_key_refused`, `id_refused`, `csr_asks_for_more`, `lifetime_refused`, `certificate_refused`, `issuer_unavailable`.
  */
 export async function issueSvid(
   signer: CaSigner,
@@ -54,6 +55,11 @@ export async function issueSvid(
   }
   const spiffeId = workloadId(wanted.spiffeId, signer);
   if (!spiffeId.ok) return spiffeId;
+  const other = wanted.request.uris.find((uri) => uri !== spiffeId.value);
+  if (other !== undefined) {
+    const detail = `certificate request: asks for the URI ${other.slice(0, 256)}, which is not the ID that is granted`;
+    return err({ kind: 'csr_asks_for_more', detail });
+  }
   const validity = validityWithin(signer, nowMs, wanted.ttlMs);
   if (!validity.ok) return validity;
   const serial = readSerial(wanted.serial);

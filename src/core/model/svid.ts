@@ -55,6 +55,8 @@ export type IssuanceFault = {
     | 'csr_signature_invalid'
     /** The key is of a kind or size that is not accepted, or known to be anybody's. */
     | 'csr_key_refused'
+    /** It asks for what the caller may not have: to be a CA, or another name. */
+    | 'csr_asks_for_more'
     /** Token unknown, used, expired; service account token refused; certificate unknown, revoked or expired. */
     | 'caller_refused'
     /** The caller is known but may not have this ID. */

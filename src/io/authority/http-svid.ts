@@ -33,6 +33,7 @@ const KINDS = {
   csr_malformed: 'refused',
   csr_signature_invalid: 'refused',
   csr_key_refused: 'refused',
+  csr_asks_for_more: 'refused',
   caller_refused: 'refused',
   id_refused: 'refused',
   lifetime_refused: 'refused',

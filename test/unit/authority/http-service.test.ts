@@ -110,6 +110,7 @@ describe('enrolment', () => {
     csr_malformed: 403,
     csr_signature_invalid: 403,
     csr_key_refused: 403,
+    csr_asks_for_more: 403,
     caller_refused: 403,
     id_refused: 403,
     lifetime_refused: 403,

@@ -22,6 +22,8 @@ import {
   OWN_ID,
   valueOf,
 } from '../../support/authority-world.ts';
+import { extension, generalName } from '../../support/pki-certificate.ts';
+import { asking, rawCsr } from '../../support/raw-csr.ts';
 import { systemRandom } from '../../support/system-clock.ts';
 
 import type { SpiffeId } from '../../../src/core/kernel/brand.ts';
@@ -38,6 +40,11 @@ function outcome(result: Result<IssuedSvid, IssuanceFault>): string {
 
 async function ask(authority: IssuingAuthority, attestation: Attestation): Promise<Result<IssuedSvid, IssuanceFault>> {
   return authority.issue(attestation, await newCsr(), SOURCE);
+}
+
+/** A request that asks for this URI. */
+function csrFor(uri: string): Uint8Array {
+  return rawCsr(asking(extension.subjectAltName([generalName.uri(uri)])));
 }
 
 function pod(namespace: string, serviceAccount: string, uid = 'u-1'): Attestation {
@@ -111,6 +118,25 @@ describe('a join token', () => {
     assert.equal(outcome(await authority.issue(token, new Uint8Array(10), SOURCE)), 'csr_malformed');
     assert.equal(outcome(await authority.issue(token, forged, SOURCE)), 'csr_signature_invalid');
     assert.equal(outcome(await authority.issue(token, csr, SOURCE)), 'issued');
+  });
+
+  test('is not spent by a request for more: each is refused by name and on record, and the ID itself may be asked for', async (context) => {
+    const world = await createAuthorityWorld(context);
+    const authority = await world.run();
+    const token = world.token();
+    for (const csr of [rawCsr(asking(extension.basicConstraints(true, 0))), csrFor(OWN_ID)])
+      assert.equal(outcome(await authority.issue(token, csr, SOURCE)), 'csr_asks_for_more');
+    const svid = valueOf(await authority.issue(token, csrFor(AGENT), SOURCE));
+    assert.equal(svid.spiffeId, AGENT);
+    await authority.stop();
+    assert.deepEqual(
+      (await records(world.folder)).map(({ event, sallyport }) => [event, sallyport['fault'], sallyport['spiffe_id']]),
+      [
+        ['refused', 'csr_asks_for_more', undefined],
+        ['refused', 'csr_asks_for_more', AGENT],
+        ['issued', undefined, AGENT],
+      ],
+    );
   });
 
   test('ends when it expires, to the millisecond', async (context) => {

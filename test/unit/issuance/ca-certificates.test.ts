@@ -10,19 +10,17 @@ import { createRoot } from '../../../src/core/issuance/root.ts';
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
 import { commonName, extension } from '../../support/pki-certificate.ts';
 import { createKeyPair } from '../../support/pki-keys.ts';
+import { encodeExtension, extensionRequest, rawCsr } from '../../support/raw-csr.ts';
 import {
   DAY,
   deps,
   depsAt,
-  encodeExtension,
   errorOf,
   EXAMPLE,
-  extensionRequest,
   HOUR,
   issuingSigner,
   MINUTE,
   NOW,
-  rawCsr,
   rootSigner,
   spied,
   valueOf,

@@ -5,16 +5,18 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { createCsr } from '../../../src/core/issuance/create-csr.ts';
-import { MAX_CSR_BYTES, readCsr } from '../../../src/core/issuance/csr.ts';
+import { MAX_CSR_BYTES, readCaCsr, readCsr } from '../../../src/core/issuance/csr.ts';
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
 import * as der from '../../support/der.ts';
 import { commonName, extension, generalName } from '../../support/pki-certificate.ts';
 import { createKeyPair, signatureAlgorithm, spkiOf } from '../../support/pki-keys.ts';
-import { dsaSpki, encodeExtension, extensionRequest, kindOf, rawCsr, valueOf } from './making.ts';
+import { asking, encodeExtension, extensionRequest, rawCsr, requestAttribute } from '../../support/raw-csr.ts';
+import { dsaSpki, ID, kindOf, valueOf } from './making.ts';
 
 import type { IssuanceFault } from '../../../src/core/model/svid.ts';
+import type { Extension } from '../../support/pki-certificate.ts';
 import type { KeyKind } from '../../support/pki-keys.ts';
-import type { RawCsr } from './making.ts';
+import type { RawCsr } from '../../support/raw-csr.ts';
 
 const SANS = extension.subjectAltName(
   Array.from({ length: 2_000 }, (_, index) => generalName.dns(`host-${index}.example.org`)),
@@ -27,7 +29,7 @@ for (const kind of ['p256', 'p384', 'p521', 'ed25519', 'rsa2048', 'rsa3072'] as 
     assert.deepEqual(Buffer.from(read.spki), Buffer.from(spkiOf(keys)));
     assert.equal(read.spkiSha256, createHash('sha256').update(spkiOf(keys)).digest('hex'));
     assert.equal(read.publicKey.equals(keys.publicKey), true);
-    assert.deepEqual(Object.keys(read).toSorted(), ['publicKey', 'spki', 'spkiSha256']);
+    assert.deepEqual(Object.keys(read).toSorted(), ['publicKey', 'spki', 'spkiSha256', 'uris']);
   });
 }
 
@@ -48,13 +50,29 @@ test('createCsr with a key of another kind says which kinds there are', async ()
   await assert.rejects(createCsr(createKeyPair('p384').privateKey), /ECDSA P-256 or Ed25519/);
 });
 
+const EXTENSIONS = '1.2.840.113549.1.9.14';
+const MICROSOFT = '1.3.6.1.4.1.311.2.1.14';
+const OTHER_FORMS = [
+  generalName.dns('root.example.org'),
+  generalName.ip(Buffer.of(192, 0, 2, 1)),
+  generalName.email('root@example.org'),
+  generalName.directory(commonName('root')),
+  generalName.other('1.2.3', der.utf8('root')),
+];
+
 /** What a request asks for beside its key is neither granted nor held against it. */
 const READ_OVER: Readonly<Record<string, RawCsr>> = {
   'a subject of somebody else': { subject: commonName('root of example.org') },
-  'a CA': { attributes: extensionRequest(encodeExtension(extension.basicConstraints(true, 5))) },
-  'two thousand names': { attributes: extensionRequest(encodeExtension(SANS)) },
-  'a critical extension that nobody knows': {
-    attributes: extensionRequest(encodeExtension({ oid: '1.2.3.4', critical: true, value: der.derNull() })),
+  'names of every other form': asking(extension.subjectAltName(OTHER_FORMS, true)),
+  '128 names': asking(extension.subjectAltName(Array.from({ length: 128 }, () => generalName.dns('a')))),
+  'no CA': asking(extension.basicConstraints(false, undefined)),
+  'uses of a leaf': asking(extension.keyUsage(['digitalSignature']), extension.extendedKeyUsage(['2.5.29.37.0'])),
+  'a critical extension that nobody knows': asking({ oid: '1.2.3.4', critical: true, value: der.derNull() }),
+  'an extension that is none of its kind': asking({ oid: '2.5.29.30', critical: true, value: der.derNull() }),
+  'no extension at all': { attributes: extensionRequest() },
+  'an extension request without value': { attributes: der.context(0, der.sequence(der.oid(EXTENSIONS), der.setOf())) },
+  'to be a CA in an attribute that asks for nothing': {
+    attributes: requestAttribute('1.2.3', encodeExtension(extension.basicConstraints(true, 5))),
   },
   'a challenge password': {
     attributes: der.context(0, der.sequence(der.oid('1.2.840.113549.1.9.7'), der.setOf(der.utf8('secret')))),
@@ -63,9 +81,30 @@ const READ_OVER: Readonly<Record<string, RawCsr>> = {
 for (const [what, options] of Object.entries(READ_OVER)) {
   test(`a request that asks for ${what} is read over: nothing but its key comes out`, () => {
     const keys = createKeyPair();
-    assert.deepEqual(valueOf(readCsr(rawCsr({ ...options, keys }))).spki, new Uint8Array(spkiOf(keys)));
+    const read = valueOf(readCsr(rawCsr({ ...options, keys })));
+    assert.deepEqual([read.spki, read.uris], [new Uint8Array(spkiOf(keys)), []]);
   });
 }
+
+test('a request that asks for one URI is read, whatever it says: who grants an ID compares', () => {
+  for (const uri of [ID, 'https://example.org', '']) {
+    const names = [generalName.dns('a'), generalName.uri(uri), generalName.email('a@b')];
+    const { uris } = valueOf(readCsr(rawCsr(asking(extension.subjectAltName(names)))));
+    assert.deepEqual(uris, [uri]);
+    assert.ok(Object.isFrozen(uris));
+  }
+});
+
+test("a CA's request may ask for what it likes; all else is checked as for anybody", () => {
+  const keys = createKeyPair();
+  for (const [, options] of MORE) {
+    const read = valueOf(readCaCsr(rawCsr({ ...options, keys })));
+    assert.deepEqual(Object.keys(read).toSorted(), ['publicKey', 'spki', 'spkiSha256']);
+    assert.ok(Object.isFrozen(read) && read.publicKey.equals(keys.publicKey));
+  }
+  for (const [what, kind, bytes] of FAULTS.filter((row) => row[1] !== 'csr_asks_for_more'))
+    assert.equal(kindOf(readCaCsr(bytes)), kind, what);
+});
 
 /** SubjectPublicKeyInfo of ECDSA with these octets as its point. */
 function ecSpki(curve: string, point: Uint8Array): Uint8Array {
@@ -92,6 +131,49 @@ function multipleOf(factor: bigint): bigint {
   return (first % 2n === 0n ? first + 1n : first) * factor;
 }
 
+const CA = extension.basicConstraints(true, undefined);
+const URI = extension.subjectAltName([generalName.uri(ID)]);
+const many = Array.from({ length: 64 }, (_, index) => ({
+  oid: `1.2.3.${index}`,
+  critical: false,
+  value: der.derNull(),
+}));
+
+/** What no workload may have, by its last part, so that nothing before it hides it. */
+const MORE: readonly (readonly [what: string, options: RawCsr, detail: RegExp])[] = [
+  ['to be a CA', asking(CA), /asks to be a CA \(basic constraints\)/],
+  ['to be a CA, not critical', asking({ ...CA, critical: false }), /basic constraints/],
+  ['to be a CA with a path length', asking(extension.basicConstraints(true, 5)), /asks to be a CA/],
+  ['a path length', asking(extension.basicConstraints(false, 5)), /a path length without cA/],
+  ['to be a CA by half', asking({ ...CA, value: der.sequence(der.tlv(1, Buffer.of(1))) }), /a BOOLEAN is 00 or FF/],
+  ['to be a CA, and more', asking({ ...CA, value: Buffer.concat([der.sequence(), der.derNull()]) }), /follows/],
+  ['to sign certificates', asking(extension.keyUsage(['digitalSignature', 'keyCertSign'])), /CA \(key usage\)/],
+  ['to sign lists', asking(extension.keyUsage(['cRLSign'], false)), /asks to be a CA \(key usage\)/],
+  ['uses that cannot be read', asking({ ...extension.keyUsage([]), value: der.derNull() }), /key usage: tag 5/],
+  ['two URIs', asking(extension.subjectAltName([generalName.uri(ID), generalName.uri(ID)])), /more than one URI/],
+  ['no name', asking(extension.subjectAltName([])), /subject alternative name: no such form/],
+  ['names that cannot be read', asking({ ...SANS, value: der.derNull() }), /subject alternative name: tag 5/],
+  ['a name of no form', asking(extension.subjectAltName([der.derNull()])), /no such form of name/],
+  ['a URI with a NUL', asking(extension.subjectAltName([generalName.uri(`${ID}\0`)])), /not visible ASCII/],
+  ['a URI of 5 KB', asking(extension.subjectAltName([generalName.uri('a'.repeat(5_000))])), /over 4096 bytes/],
+  ['names, and more', asking({ ...URI, value: Buffer.concat([URI.value, der.derNull()]) }), /something follows/],
+  ['129 names', asking(extension.subjectAltName(Array.from({ length: 129 }, () => generalName.dns('a')))), /than 128/],
+  ['two thousand names', asking(SANS), /more than 128/],
+  ['to be a CA after 63 other extensions', asking(...many.slice(1), CA), /asks to be a CA/],
+  ['to be a CA by the attribute of Microsoft', { attributes: requestAttribute(MICROSOFT, encodeExtension(CA)) }, /CA/],
+  ['to be a CA in a second value', { attributes: requests(der.setOf(list(URI), list(CA))) }, /asks to be a CA/],
+  [
+    'to be a CA in a second attribute',
+    { attributes: requests(der.setOf(list(URI)), der.setOf(list(CA))) },
+    /to be a CA/,
+  ],
+  [
+    'a URI in each of two attributes',
+    { attributes: requests(der.setOf(list(URI)), der.setOf(list(URI))) },
+    /than one URI/,
+  ],
+];
+
 type Row = readonly [what: string, kind: IssuanceFault['kind'], bytes: Uint8Array, detail: RegExp];
 
 const key = (what: string, options: RawCsr, detail = /public key: not of an accepted kind/): Row => [
@@ -116,6 +198,27 @@ const FAULTS: readonly Row[] = [
   ['bytes after it', 'csr_malformed', Buffer.concat([rawCsr(), Buffer.of(0)]), /request: something follows/],
   ['a subject of 5 KB', 'csr_malformed', rawCsr({ subject: commonName('a'.repeat(5_000)) }), /subject: over 4096/],
   ['a length that is not the shortest', 'csr_malformed', longForm(rawCsr()), /written shorter/],
+  ['an extension there twice', 'csr_malformed', rawCsr(asking(URI, URI)), /extension 2\.5\.29\.17: there twice/],
+  ['65 extensions', 'csr_malformed', rawCsr(asking(...many, CA)), /extension request: more than 64/],
+  [
+    'extensions that are none',
+    'csr_malformed',
+    rawCsr({ attributes: extensionRequest(der.derNull()) }),
+    /request: tag 5/,
+  ],
+  [
+    'an extension request that is none',
+    'csr_malformed',
+    rawCsr({ attributes: requests(der.setOf(CA.value.subarray(2))) }),
+    /tag 1 /,
+  ],
+  ...MORE.map(([what, options, detail]): Row => [what, 'csr_asks_for_more', rawCsr(options), detail]),
+  [
+    'the signature of another, to be a CA',
+    'csr_signature_invalid',
+    rawCsr({ ...asking(CA), signedBy: others }),
+    /not by/,
+  ],
   key('no key at all', { spki: der.sequence() }),
   key('RSA of 1024 bits', { keys: createKeyPair('rsa1024') }),
   key('RSA of 8200 bits', { spki: rsaSpki((1n << 8199n) + 1n, 65_537n) }),
@@ -154,6 +257,16 @@ function millionNames(): Uint8Array {
   const name = generalName.dns('a');
   const names = { ...SANS, value: der.sequence(Buffer.alloc(name.length * 1_000_000, name)) };
   return rawCsr({ attributes: extensionRequest(encodeExtension(names)) });
+}
+
+/** An extension request's value. */
+function list(one: Extension): Uint8Array {
+  return der.sequence(encodeExtension(one));
+}
+
+/** Extension requests with these sets of values. */
+function requests(...sets: readonly Uint8Array[]): Uint8Array {
+  return der.context(0, ...sets.map((set) => der.sequence(der.oid(EXTENSIONS), set)));
 }
 
 function noValues(): Uint8Array {
@@ -293,4 +406,29 @@ test('property: no bytes throw, and what is read is the key of a request whose s
     }),
     { numRuns: 500 },
   );
+});
+
+test('property: no bytes in an extension request throw, and none but a leaf and one URI comes out', () => {
+  const keys = createKeyPair('ed25519');
+  const good = Buffer.concat([encodeExtension(URI), encodeExtension(extension.keyUsage(['digitalSignature']))]);
+  const mutated = fc.tuple(fc.nat(good.length - 1), fc.nat(255)).map(([at, value]) => {
+    const bytes = Uint8Array.from(good);
+    bytes[at] = value;
+    return bytes;
+  });
+  const value = fc.uint8Array({ maxLength: 60 });
+  const oid = fc.constantFrom('2.5.29.15', '2.5.29.17', '2.5.29.19', '1.2.3');
+  const hostile = fc.tuple(oid, fc.boolean(), value).map(([one, critical, bytes]) => {
+    return encodeExtension({ oid: one, critical, value: bytes });
+  });
+  const kinds = new Set<string>();
+  fc.assert(
+    fc.property(fc.oneof(value, mutated, hostile), (bytes) => {
+      const read = readCsr(rawCsr({ keys, attributes: extensionRequest(bytes) }));
+      kinds.add(kindOf(read));
+      assert.ok(read.ok ? read.value.uris.length <= 1 : /^csr_(?:malformed|asks_for_more)$/.test(read.error.kind));
+    }),
+    { numRuns: 500 },
+  );
+  assert.deepEqual([...kinds].toSorted(), ['csr_asks_for_more', 'csr_malformed', 'issued']);
 });

@@ -6,9 +6,6 @@ import { readCsr } from '../../../src/core/issuance/csr.ts';
 import { createIntermediate } from '../../../src/core/issuance/intermediate.ts';
 import { createRoot } from '../../../src/core/issuance/root.ts';
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
-import * as der from '../../support/der.ts';
-import { encodeExtensions } from '../../support/pki-certificate.ts';
-import { createKeyPair, signatureAlgorithm, signBytes, spkiOf } from '../../support/pki-keys.ts';
 import { systemRandom } from '../../support/system-clock.ts';
 
 import type { TrustDomain } from '../../../src/core/kernel/brand.ts';
@@ -17,8 +14,6 @@ import type { CaSigner } from '../../../src/core/issuance/ca-signer.ts';
 import type { CertificateRequest } from '../../../src/core/issuance/csr.ts';
 import type { IssuanceDeps } from '../../../src/core/issuance/deps.ts';
 import type { KeyKind } from '../../../src/core/issuance/signing-key.ts';
-import type { Extension } from '../../support/pki-certificate.ts';
-import type { Digest, KeyPair } from '../../support/pki-keys.ts';
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -85,59 +80,6 @@ export function spied(signer: CaSigner): { readonly signer: CaSigner; readonly s
 /** A request for a fresh key, read. */
 export async function request(kind: KeyKind = 'p256'): Promise<CertificateRequest> {
   return valueOf(readCsr(await createCsr(generateKeyPair(kind).privateKey)));
-}
-
-/** What a PKCS #10 request says, nothing of it checked. */
-export type RawCsr = {
-  readonly keys?: KeyPair;
-  readonly signedBy?: KeyPair;
-  readonly digest?: Digest;
-  readonly version?: Uint8Array;
-  readonly subject?: Uint8Array;
-  readonly spki?: Uint8Array;
-  /** The attributes element whole; null leaves it out. */
-  readonly attributes?: Uint8Array | null;
-  readonly algorithm?: Uint8Array;
-  readonly signature?: Uint8Array;
-  /** After the last element of the content, and of the request. */
-  readonly inside?: Uint8Array;
-  readonly outside?: Uint8Array;
-};
-
-const NOTHING = new Uint8Array(0);
-const usual = createKeyPair();
-
-/** A request (RFC 2986 4), right but for what is said otherwise. */
-export function rawCsr(options: RawCsr = {}): Uint8Array {
-  const { keys = usual, signedBy = keys, digest = 'sha256' } = options;
-  const content = der.sequence(
-    options.version ?? der.integer(0),
-    options.subject ?? der.sequence(),
-    options.spki ?? spkiOf(keys),
-    options.attributes === null ? NOTHING : (options.attributes ?? der.context(0)),
-    options.inside ?? NOTHING,
-  );
-  const signature = options.signature ?? signBytes(signedBy, digest, content);
-  const algorithm = options.algorithm ?? signatureAlgorithm(signedBy, digest);
-  return der.sequence(content, algorithm, der.bitString(signature), options.outside ?? NOTHING);
-}
-
-/** One Extension (RFC 5280 4.1), DER. */
-export function encodeExtension(one: Extension): Uint8Array {
-  const list = encodeExtensions([one]);
-  return list.subarray(list.length - sizeInside(list));
-}
-
-/** Octets of the contents of a SEQUENCE. */
-function sizeInside(sequence: Uint8Array): number {
-  const first = sequence[1] ?? 0;
-  return sequence.length - 2 - (first < 0x80 ? 0 : first & 0x7f);
-}
-
-/** Attributes with one extensionRequest (RFC 2985 5.4.2) of these extensions, encoded. */
-export function extensionRequest(...extensions: readonly Uint8Array[]): Uint8Array {
-  const list = der.sequence(...extensions);
-  return der.context(0, der.sequence(der.oid('1.2.840.113549.1.9.14'), der.setOf(list)));
 }
 
 /** A key pair of DSA, which nobody uses any more. */

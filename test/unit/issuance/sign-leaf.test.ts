@@ -7,7 +7,8 @@ import { signLeaf } from '../../../src/core/issuance/sign-leaf.ts';
 import * as der from '../../support/der.ts';
 import { extension, generalName, OID } from '../../support/pki-certificate.ts';
 import { createKeyPair, spkiOf } from '../../support/pki-keys.ts';
-import { dsaSpki, encodeExtension, HOUR, ID, issuingSigner, kindOf, MINUTE, NOW, rootSigner, spied } from './making.ts';
+import { encodeExtension } from '../../support/raw-csr.ts';
+import { dsaSpki, HOUR, ID, issuingSigner, kindOf, MINUTE, NOW, rootSigner, spied } from './making.ts';
 
 import type { SpiffeId } from '../../../src/core/kernel/brand.ts';
 import type { LeafPromise, LeafTemplate } from '../../../src/core/issuance/sign-leaf.ts';

@@ -14,20 +14,18 @@ import { issueSvid } from '../../../src/core/issuance/svid.ts';
 import * as der from '../../support/der.ts';
 import { commonName, extension, generalName } from '../../support/pki-certificate.ts';
 import { createKeyPair } from '../../support/pki-keys.ts';
+import { asking, rawCsr } from '../../support/raw-csr.ts';
 import { systemRandom } from '../../support/system-clock.ts';
 import {
   DAY,
   deps,
   depsAt,
-  encodeExtension,
-  extensionRequest,
   HOUR,
   ID,
   issuingSigner,
   kindOf,
   MINUTE,
   NOW,
-  rawCsr,
   request,
   rootSigner,
   spied,
@@ -39,7 +37,7 @@ import type { Result } from '../../../src/core/kernel/result.ts';
 import type { IssuanceFault } from '../../../src/core/model/svid.ts';
 import type { CaSigner } from '../../../src/core/issuance/ca-signer.ts';
 import type { IssuedSvid, SvidRequest } from '../../../src/core/issuance/svid.ts';
-import type { RawCsr } from './making.ts';
+import type { RawCsr } from '../../support/raw-csr.ts';
 
 const signer = await issuingSigner();
 const asked = await request();
@@ -115,13 +113,13 @@ for (const rootKind of ['p256', 'ed25519'] as const) {
 test('what a request asks for beside its key changes not one octet of what is issued', async () => {
   const by = await issuingSigner('ed25519');
   const keys = createKeyPair();
-  const sans = Array.from({ length: 2_000 }, (_, index) => generalName.uri(`spiffe://example.org/${index}`));
+  const sans = [generalName.dns('root'), generalName.uri(ID), generalName.email('root@example.org')];
   const hostile: readonly RawCsr[] = [
     { keys, subject: commonName('root of example.org') },
-    { keys, attributes: extensionRequest(encodeExtension(extension.basicConstraints(true, 9))) },
-    { keys, attributes: extensionRequest(encodeExtension(extension.keyUsage(['keyCertSign', 'cRLSign']))) },
-    { keys, attributes: extensionRequest(encodeExtension(extension.subjectAltName(sans, true))) },
-    { keys, attributes: extensionRequest(encodeExtension({ oid: '1.2.3.4', critical: true, value: der.derNull() })) },
+    { keys, ...asking(extension.basicConstraints(false, undefined)) },
+    { keys, ...asking(extension.keyUsage(['digitalSignature', 'keyAgreement'])) },
+    { keys, ...asking(extension.subjectAltName(sans, true)) },
+    { keys, ...asking({ oid: '1.2.3.4', critical: true, value: der.derNull() }) },
     { keys, digest: 'sha512' },
   ];
   const bytes = async (csr: RawCsr): Promise<Uint8Array | undefined> => {
@@ -131,6 +129,28 @@ test('what a request asks for beside its key changes not one octet of what is is
   const plain = await bytes({ keys });
   for (const csr of hostile) assert.deepEqual(await bytes(csr), plain);
 });
+
+for (const uri of [
+  'spiffe://example.org/ns/a/sa/root',
+  `${ID}/`,
+  `${ID}b`,
+  ID.toUpperCase(),
+  ID.replace('spiffe', 'SPIFFE'),
+  `${ID}?a`,
+  'spiffe://example.org',
+  'spiffe://other.org/ns/a/sa/b',
+  'https://example.org/ns/a/sa/b',
+  '',
+]) {
+  test(`a request for the URI ${uri} is refused by name where ${ID} is granted, and the CA's key signs nothing`, async () => {
+    const { signer: by, signed } = spied(signer);
+    const read = valueOf(readCsr(rawCsr(asking(extension.subjectAltName([generalName.uri(uri)])))));
+    const issued = await issue({ request: read }, by);
+    assert.equal(kindOf(issued), 'csr_asks_for_more');
+    assert.ok(!issued.ok && issued.error.detail.includes(`the URI ${uri},`));
+    assert.equal(signed.length, 0);
+  });
+}
 
 const REFUSED: Readonly<Record<string, readonly [Partial<SvidRequest>, IssuanceFault['kind'], RegExp]>> = {
   'an ID of another trust domain': [{ spiffeId: 'spiffe://other.org/a' }, 'id_refused', /is of other\.org/],
