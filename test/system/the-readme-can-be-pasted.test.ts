@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 
 import { loadAuthorityConfig } from '../../src/core/config/authority-config.ts';
 import { loadConfig } from '../../src/core/config/config.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -80,7 +79,7 @@ test('README: an agent gets its identity by what stands there, on other ports', 
   const folder = await tempFolder(context);
   const [commands = ''] = commandsBelow('Give your agents identities');
   assert.ok(commands.trim().split('\n').length < 15, 'under 15 lines');
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   await mkdir(join(folder, 'policy'));
   await writeFile(join(folder, 'policy/p.rego'), 'package sallyport.authz\n\ndefault decision := false\n');
   await writeFile(join(folder, 'authority.yaml'), `listen: 127.0.0.1:${port}\n`);
@@ -138,15 +137,6 @@ test('README: the outbound listener that stands there is one', () => {
   assert.ok(read.ok, JSON.stringify(read));
   assert.equal(read.value.outbound.length, 1);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** The commands below "Decision records": show, verify, and the hash by hand. */
 async function readsTheLog(mine: string): Promise<void> {
