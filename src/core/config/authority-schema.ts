@@ -110,7 +110,9 @@ export const authoritySchema = section({
   workloadApi: workloadApi.optional().describe('The SPIFFE Workload API for local callers; none without this key.'),
   limits: section({
     perSource: count(1, 10_000).prefault(5).describe('Requests for a certificate a second of one address, on average.'),
-    perId: count(1, 10_000).prefault(10).describe('Certificates a minute for one ID, on average.'),
+    perId: count(1, 10_000)
+      .prefault(60)
+      .describe('Certificates a minute for one ID, on average; all replicas of a workload share one.'),
     connections: count(1, 100_000).prefault(4_096).describe('Open connections.'),
   })
     .prefault({})

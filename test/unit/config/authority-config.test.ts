@@ -27,7 +27,7 @@ test('nothing said is everything by default', () => {
     dir: 'certs',
     listen: { host: '127.0.0.1', port: 8444 },
     lifetimes: { leaf: 3_600_000, list: 600_000 },
-    limits: { perSource: 5, perId: 10, connections: 4_096 },
+    limits: { perSource: 5, perId: 60, connections: 4_096 },
     log: { level: 'info' },
     shutdown: { grace: 5_000 },
   });
