@@ -123,7 +123,10 @@ function readExtendedKeyUsage(value: DerReader): readonly string[] {
 }
 
 /** BasicConstraints (RFC 5280 4.2.1.9). */
-export function readBasicConstraints(value: DerReader): { readonly cA: boolean; readonly pathLength: number | undefined } {
+export function readBasicConstraints(value: DerReader): {
+  readonly cA: boolean;
+  readonly pathLength: number | undefined;
+} {
   const what = 'basic constraints';
   const content = value.enter(TAG.sequence, what);
   const cA = readFlag(content, what);
