@@ -25,6 +25,11 @@ function wrong(identity: object): readonly string[] {
   return mistakesOf(minimalWith({ identity })).map(({ path }) => path);
 }
 
+/** An identity from the authority that has to be this agent's. */
+function becoming(agent: string) {
+  return { source: 'authority', authority: { ...AUTHORITY, agent } };
+}
+
 describe('source: authority', () => {
   test('what is not said has its default', () => {
     const identity = identityOf({ source: 'authority', authority: AUTHORITY });
@@ -54,11 +59,10 @@ describe('source: authority', () => {
   });
 
   test('who the agent has to become is of the trust domain of the authority', () => {
-    const of = (agent: string) => ({ source: 'authority', authority: { ...AUTHORITY, agent } });
-    const identity = identityOf(of('spiffe://example.org/agents/mine'));
+    const identity = identityOf(becoming('spiffe://example.org/agents/mine'));
     assert.equal(identity.source === 'authority' && identity.authority.agent, 'spiffe://example.org/agents/mine');
     for (const agent of ['spiffe://b.org/agents/mine', 'spiffe://example.org', 'mine'])
-      assert.deepEqual(wrong(of(agent)), ['identity.authority.agent'], agent);
+      assert.deepEqual(wrong(becoming(agent)), ['identity.authority.agent'], agent);
   });
 
   test('a passphrase is for the key that is kept', () => {
