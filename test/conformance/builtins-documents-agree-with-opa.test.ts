@@ -28,23 +28,43 @@ function ours({ name, args }: OpaCall): string {
   }
 }
 
-/** Every call is answered as OPA answers it, but for those that `known` gives a reason for. */
+type Known = (one: OpaCall, theirs: string, mine: string) => boolean;
+type Difference = { readonly one: OpaCall; readonly theirs: string; readonly mine: string };
+
+/**
+ * Every call is answered as OPA answers it, but for those that `known` gives a reason for. `asks`: where OPA walks over Go's maps its answer to one call
+ * varies from time to time, so what differs is asked again, and counts only where none of so many answers is ours.
+ */
 async function agree(
   context: TestContext,
   calls: readonly OpaCall[],
-  known: (one: OpaCall, theirs: string, mine: string) => boolean = () => false,
+  known: Known = () => false,
+  asks = 1,
 ): Promise<void> {
+  let differing = await differencesOf(context, calls, known);
+  const same = calls.length - differing.length;
+  for (let asked = 1; asked < asks && differing.length > 0; asked += 1) {
+    const again = differing.map(({ one }) => one);
+    differing = await differencesOf(context, again, known);
+  }
+  context.diagnostic(`${same} of ${calls.length} answers agree, ${differing.length} disagree without a reason`);
+  const shown = differing.slice(0, 5).map(({ one: { name, args }, ...answers }) => {
+    return { call: `${name}(${args.map(regoText).join(', ')})`, ...answers };
+  });
+  assert.deepEqual(shown, []);
+}
+
+async function differencesOf(
+  context: TestContext,
+  calls: readonly OpaCall[],
+  known: Known,
+): Promise<readonly Difference[]> {
   const answers = await opaAnswers(await tempFolder(context), calls);
-  const differing = calls.flatMap((one, index) => {
+  return calls.flatMap((one, index) => {
     const theirs = answers[index] ?? '';
     const mine = ours(one);
-    return mine === theirs || known(one, theirs, mine)
-      ? []
-      : [{ call: `${one.name}(${one.args.map(regoText).join(', ')})`, theirs, mine }];
+    return mine === theirs || known(one, theirs, mine) ? [] : [{ one, theirs, mine }];
   });
-  const same = calls.filter((one, index) => ours(one) === answers[index]).length;
-  context.diagnostic(`${same} of ${calls.length} answers agree, ${differing.length} disagree without a reason`);
-  assert.deepEqual(differing.slice(0, 5), []);
 }
 
 const key = fc.constantFrom('a', 'b', 'c', '0', '1', '', 'a/b', 'm~n', 'é', '<');
@@ -381,7 +401,7 @@ test('json.match_schema and json.verify_schema', needsNativeOpa, async (context)
   const calls = fc
     .sample(fc.oneof({ weight: 3, arbitrary: matches }, verifies), { seed: SEED, numRuns: 6000 })
     .filter((one) => !runsInCircles(one));
-  await agree(context, calls, (_, theirs, mine) => sortedReasons(theirs) === sortedReasons(mine));
+  await agree(context, calls, (_, theirs, mine) => sortedReasons(theirs) === sortedReasons(mine), 20);
 });
 
 /** A schema whose `$ref` leads to itself ends OPA 1.22 by a stack overflow, so it is not asked; here it is an error. */
