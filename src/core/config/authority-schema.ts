@@ -3,11 +3,9 @@ import * as z from 'zod';
 import { parseListen } from './addresses.ts';
 import { count, duration, flag, list, mapOf, oneOf, path, section, text } from './fields.ts';
 import { spiffeId } from './identity-section.ts';
-import { parseIdTemplate } from './identity-values.ts';
+import { TRUST_DOMAIN, parseIdTemplate } from './identity-values.ts';
 import { parseHttpUrl } from './targets.ts';
 
-/** SPIFFE-ID 2.1. */
-const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 /** RFC 1123 label, as Kubernetes names namespaces and service accounts; `*` is any. */
 const KUBE_NAME = /^(?:\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
 const IP_AND_PORT = /^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]+$/;

@@ -1,12 +1,9 @@
 import { flag, list, mapOf, oneOf, path, section, text } from './fields.ts';
-import { parseEndpointSocket, parseListLocation, parseSpiffeIdText } from './identity-values.ts';
+import { TRUST_DOMAIN, parseEndpointSocket, parseListLocation, parseSpiffeIdText } from './identity-values.ts';
 import { parseHttpUrl } from './targets.ts';
 
 import type * as z from 'zod';
 import type { Frozen } from './load.ts';
-
-/** SPIFFE-ID 2.1: lower-case letters, digits, dots, dashes and underscores, at most 255 bytes. */
-const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 
 /** A SPIFFE ID with a path. */
 export const spiffeId = (whose: string) =>

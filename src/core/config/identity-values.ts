@@ -8,6 +8,9 @@ export type ListLocation =
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'http'; readonly url: string };
 
+/** SPIFFE-ID 2.1: lower-case letters, digits, dots, dashes and underscores, at most 255 bytes. */
+export const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
+
 const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/[A-Za-z0-9._-]+)+$/;
 
 /** A SPIFFE ID with a path, of at most 2,048 bytes and without the segments `.` and `..` (SPIFFE-ID 2.2, 2.3). */

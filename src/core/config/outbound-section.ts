@@ -4,6 +4,7 @@ import { parseDestinationAddress, parseOutboundListen } from './addresses.ts';
 import { count, duration, flag, list, mapOf, oneOf, path, section, text } from './fields.ts';
 import { spiffeId } from './identity-section.ts';
 import { limitsSection } from './limits-section.ts';
+import { contextExtensionsSection, pathsSection } from './listener-section.ts';
 
 /** `host`, `host:port`, `[ipv6]:port` or `*.suffix`, lower or upper case. */
 const HOST_KEY = /^(?:\*\.)?[A-Za-z0-9._:[\]-]{1,260}$/;
@@ -56,17 +57,7 @@ export const outboundSection = section({
   })
     .prefault({})
     .describe('When a destination that fails is left alone.'),
-  paths: section({
-    encodedSlashes: flag().prefault(false).describe('Accept `%2F` and `%5C` in paths.'),
-    doubleSlashes: flag().prefault(false).describe('Accept `//` in paths.'),
-    matrixParameters: flag().prefault(false).describe('Accept `;` in paths.'),
-  })
-    .prefault({})
-    .describe(
-      'What is accepted although two readers could read it differently. Policy sees exactly what is forwarded.',
-    ),
+  paths: pathsSection,
   limits: limitsSection.prefault({}).describe('Bounds on what the agent can ask of its sidecar.'),
-  contextExtensions: mapOf('a name', /^[^\0]{1,256}$/, z.string({ error: 'text' }))
-    .prefault({})
-    .describe('Fixed text that the policy finds in `input.attributes.contextExtensions`.'),
+  contextExtensions: contextExtensionsSection,
 });

@@ -5,6 +5,7 @@ import { parseListen, parseUpstream } from './addresses.ts';
 import { count, duration, flag, list, mapOf, oneOf, path, section, size, text } from './fields.ts';
 import { identitySection } from './identity-section.ts';
 import { limitsSection } from './limits-section.ts';
+import { contextExtensionsSection, pathsSection } from './listener-section.ts';
 import { bundleServerSection, journalSection, statusSection, verificationSection } from './management-section.ts';
 import { outboundSection } from './outbound-section.ts';
 import { parseBundleLocation } from './targets.ts';
@@ -34,15 +35,7 @@ const inbound = section({
   unsafeUpstreamBeyondLoopback: flag()
     .prefault(false)
     .describe('Allow an upstream on another machine: whoever reaches it there passes this sidecar by.'),
-  paths: section({
-    encodedSlashes: flag().prefault(false).describe('Accept `%2F` and `%5C` in paths.'),
-    doubleSlashes: flag().prefault(false).describe('Accept `//` in paths.'),
-    matrixParameters: flag().prefault(false).describe('Accept `;` in paths.'),
-  })
-    .prefault({})
-    .describe(
-      'What is accepted although two readers could read it differently. Policy sees exactly what is forwarded.',
-    ),
+  paths: pathsSection,
   tls: section({
     minVersion: z
       .union([z.enum(['1.3', '1.2']), z.literal(1.3), z.literal(1.2)], { error: '"1.3" or "1.2"' })
@@ -56,9 +49,7 @@ const inbound = section({
     .prefault({})
     .describe('TLS of this listener.'),
   limits: limitsSection.prefault({}).describe('Bounds on what peers can influence.'),
-  contextExtensions: mapOf('a name', /^[^\0]{1,256}$/, z.string({ error: 'text' }))
-    .prefault({})
-    .describe('Fixed text that the policy finds in `input.attributes.contextExtensions`.'),
+  contextExtensions: contextExtensionsSection,
 });
 
 const policy = section({
