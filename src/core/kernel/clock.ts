@@ -8,3 +8,6 @@ export interface Clock {
 
 /** A source of random bytes fit for identifiers and keys. Returns `length` fresh bytes. */
 export type Random = (length: number) => Uint8Array;
+
+/** Runs `action` once after `ms` milliseconds; the function it returns cancels it. Handed in where something has to happen later. */
+export type Timer = (ms: number, action: () => void) => () => void;

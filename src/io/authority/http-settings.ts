@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/kernel/clock.ts';
+import type { Clock, Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { TrustDocument } from '../../core/model/svid.ts';
 import type { IssuingAuthority } from './issuing-authority.ts';
@@ -97,7 +97,7 @@ export type ServiceDeps = {
   readonly formatBundle: (trust: TrustDocument) => string;
   readonly clock: Clock;
   /** Runs `action` once after `ms` milliseconds; the function it returns cancels it. */
-  readonly timer: (ms: number, action: () => void) => () => void;
+  readonly timer: Timer;
   readonly log: ServiceLog;
 };
 

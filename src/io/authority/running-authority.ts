@@ -9,6 +9,7 @@ import { createSignerDesk } from './signer-desk.ts';
 import { pruneTokens } from './token-rows.ts';
 import { createTrustPublisher } from './trust-publisher.ts';
 
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { IssuanceDeps } from '../../core/issuance/deps.ts';
 import type { IssuedSvid } from '../../core/issuance/svid.ts';
 import type { SpiffeId, TrustDomain } from '../../core/kernel/brand.ts';
@@ -42,7 +43,7 @@ export type IssuingSettings = RightsSettings & {
 export type IssuingAuthorityDeps = IssuanceDeps & {
   readonly limits: IssuingLimits;
   /** Runs an action once after that many milliseconds; the function it gives cancels it. */
-  readonly timer: (ms: number, action: () => void) => () => void;
+  readonly timer: Timer;
   /** Opens CA keys. Default: unencrypted PEM files for their owner only. */
   readonly openKey?: OpenCaKey | undefined;
 };

@@ -5,6 +5,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { err, ok } from '../../core/kernel/result.ts';
 import { readTokenReview } from './token-review-answer.ts';
 
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { ReviewFault, ServiceAccountCaller } from './token-review-answer.ts';
 
@@ -30,7 +31,7 @@ export type ReadBoundedFile = (
 export type TokenReviewDeps = {
   readonly readFile: ReadBoundedFile;
   /** Runs `action` once after `ms` milliseconds; the function it returns cancels it. */
-  readonly timer: (ms: number, action: () => void) => () => void;
+  readonly timer: Timer;
 };
 
 /** Asks the API server of a Kubernetes cluster who holds a token. */

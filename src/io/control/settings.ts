@@ -1,11 +1,9 @@
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { ServerAccess } from '../../core/config/targets.ts';
 import type { Result } from '../../core/kernel/result.ts';
 
 /** One endpoint of a management API and how it is reached. Durations in milliseconds. */
 export type ControlSettings = ServerAccess & { readonly url: string };
-
-/** Runs `action` once after `ms` milliseconds; the function it returns cancels it. */
-export type Timer = (ms: number, action: () => void) => () => void;
 
 /** Reads a regular file of at most `maxBytes`; the error begins with the path. `mode`: its permission bits. */
 export type ReadFile = (

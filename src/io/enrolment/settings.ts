@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/kernel/clock.ts';
+import type { Clock, Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 
 /** How an authority is reached, what it must prove, and what we prove to it first. */
@@ -19,8 +19,5 @@ export type ReadFile = (
   path: string,
   maxBytes: number,
 ) => Promise<Result<{ readonly bytes: Uint8Array; readonly mode: number }, string>>;
-
-/** Runs `action` once after `ms` milliseconds; the function it returns cancels it. */
-export type Timer = (ms: number, action: () => void) => () => void;
 
 export type EnrolmentDeps = { readonly readFile: ReadFile; readonly clock: Clock; readonly timer: Timer };

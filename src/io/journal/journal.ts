@@ -1,11 +1,11 @@
 import type { JournalPort } from '../../core/gate/ports.ts';
-import type { Clock, Random } from '../../core/kernel/clock.ts';
+import type { Clock, Random, Timer } from '../../core/kernel/clock.ts';
 import { hashOf, prevOf } from '../../core/record/chain.ts';
 import { noticeLine } from '../../core/record/notice.ts';
 import type { OpenDevice } from './device.ts';
 import { fileOpener } from './file-device.ts';
 import { Room, type Load } from './room.ts';
-import type { JournalLog, JournalSettings, Receiver, ReceiverSink, SinkTarget, Timer } from './settings.ts';
+import type { JournalLog, JournalSettings, Receiver, ReceiverSink, SinkTarget } from './settings.ts';
 import { Sink, type JournalSink, type SinkState } from './sink.ts';
 import { openStdout } from './stdout-device.ts';
 import { UploadSink } from './upload-sink.ts';

@@ -57,9 +57,6 @@ export const DEFAULT_JOURNAL: Omit<JournalSettings, 'sinks'> = Object.freeze({
   lingerMs: 5,
 });
 
-/** Runs `action` once after `ms` milliseconds; the function it returns cancels it. */
-export type Timer = (ms: number, action: () => void) => () => void;
-
 /** What the journal tells the operator: one line when a sink begins to fail, one when it recovers. */
 export type JournalLog = {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;

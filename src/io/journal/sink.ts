@@ -1,7 +1,8 @@
 import { readSeal } from '../../core/record/chain.ts';
 import { bridge, type Tail } from '../../core/record/tail.ts';
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { Device, DeviceError, OpenDevice, Opened } from './device.ts';
-import type { JournalLog, Timer } from './settings.ts';
+import type { JournalLog } from './settings.ts';
 
 /** Whole lines, each with its line end, shared by all sinks. */
 export type Chunk = {

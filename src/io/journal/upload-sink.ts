@@ -1,11 +1,11 @@
 import { backOffMs, between } from '../../core/kernel/back-off.ts';
-import type { Random } from '../../core/kernel/clock.ts';
+import type { Random, Timer } from '../../core/kernel/clock.ts';
 import { readNotice } from '../../core/record/notice.ts';
 import { standInsOf, type StandIn } from '../../core/record/stand-in.ts';
 import type { Tail } from '../../core/record/tail.ts';
 import type { DeviceError } from './device.ts';
 import { RefusalSearch } from './refusal-search.ts';
-import type { JournalLog, Receiver, Timer, UploadOutcome } from './settings.ts';
+import type { JournalLog, Receiver, UploadOutcome } from './settings.ts';
 import type { Chunk, JournalSink, SinkState } from './sink.ts';
 import { encodeUpload, UploadSize } from './upload.ts';
 

@@ -1,4 +1,4 @@
-import type { Timer } from './settings.ts';
+import type { Timer } from '../../core/kernel/clock.ts';
 
 type Waiter = { readonly done: (reserved: boolean) => void; readonly until: number };
 

@@ -1,5 +1,6 @@
 import { startHost } from './compiler-host.ts';
 
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { CompilerHost, Isolation } from './compiler-host.ts';
 import type { Answer, WorkerReply, WorkerRequest, WorkerSettings } from './protocol.ts';
 
@@ -23,9 +24,6 @@ export const defaultLimits: CompilerLimits = {
   recycleBytes: 256 * 1024 * 1024,
   maxBytes: 1024 * 1024 * 1024,
 };
-
-/** Runs `action` once after `ms` milliseconds unless the returned function is called before. */
-export type Timer = (ms: number, action: () => void) => () => void;
 
 /** The real timer; it does not keep the process alive. */
 export const realTimer: Timer = (ms, action) => {

@@ -21,7 +21,7 @@ import type { KeyObject } from 'node:crypto';
 import type { OwnIdentity } from '../../core/identity/own-identity.ts';
 import type { Moment, RenewalState } from '../../core/identity/renewal-schedule.ts';
 import type { SpiffeId, TrustDomain } from '../../core/kernel/brand.ts';
-import type { Clock, Random } from '../../core/kernel/clock.ts';
+import type { Clock, Random, Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { TrustDocument } from '../../core/model/svid.ts';
 import type { Believed } from './authority-answer.ts';
@@ -30,7 +30,6 @@ import type { TrustAnswer, TrustLoop } from './authority-trust.ts';
 import type { Source } from './follower.ts';
 import type { AuthorityClient, ClientFault, Enrolled, IdentityPart, OwnPart, PartWatch } from './identity-part.ts';
 import type { Problems } from './problem.ts';
-import type { Timer } from './timer.ts';
 
 /** How a sidecar stands to its authority. */
 export type AuthorityPartSettings = {

@@ -1,7 +1,6 @@
 import { backOffMs } from '../../core/kernel/back-off.ts';
 
-import type { Clock, Random } from '../../core/kernel/clock.ts';
-import type { Timer } from './timer.ts';
+import type { Clock, Random, Timer } from '../../core/kernel/clock.ts';
 
 /** How one question about trust ended. */
 export type TrustAnswer =

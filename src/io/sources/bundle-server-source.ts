@@ -3,7 +3,7 @@ import { err } from '../../core/kernel/result.ts';
 import { newBundleState } from './bundle-state.ts';
 import { revisionOf } from './policy-revision.ts';
 
-import type { Clock, Random } from '../../core/kernel/clock.ts';
+import type { Clock, Random, Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { BundleState } from './bundle-state.ts';
 import type { Source } from './follower.ts';
@@ -11,7 +11,6 @@ import type { JudgeArchive, JudgedBundle } from './judge-archive.ts';
 import type { LastGood, LastGoodStore } from './last-good-copy.ts';
 import type { CompileRego, PolicyRevision } from './policy-revision.ts';
 import type { Problems } from './problem.ts';
-import type { Timer } from './timer.ts';
 
 /** What one download gave. `etag`: of what is there now; `longPolling`: the server can hold requests. */
 export type Download =

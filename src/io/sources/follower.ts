@@ -1,9 +1,9 @@
 import { createFolderWatch } from './folder-watch.ts';
 import { systemTimer } from './timer.ts';
 
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { Problems } from './problem.ts';
-import type { Timer } from './timer.ts';
 
 /** Something that is read from files, may change while running, and is replaced whole or not at all. */
 export interface Source<T> {

@@ -6,14 +6,13 @@ import { systemTimer } from './timer.ts';
 
 import type { OwnIdentity } from '../../core/identity/own-identity.ts';
 import type { TrustDomain } from '../../core/kernel/brand.ts';
-import type { Clock } from '../../core/kernel/clock.ts';
+import type { Clock, Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { Source } from './follower.ts';
 import type { JoinedParts } from './identity-join.ts';
 import type { IdentityPart, NamedPart } from './identity-part.ts';
 import type { IdentitySnapshot } from './identity-snapshot.ts';
 import type { Problems } from './problem.ts';
-import type { Timer } from './timer.ts';
 
 /** What an assembly works with. */
 export type AssemblyDeps = {

@@ -1,5 +1,4 @@
-/** Runs `action` once after `ms` milliseconds; the function it returns cancels it. */
-export type Timer = (ms: number, action: () => void) => () => void;
+import type { Timer } from '../../core/kernel/clock.ts';
 
 /** The real one; it does not keep the process alive. */
 export const systemTimer: Timer = (ms, action) => {

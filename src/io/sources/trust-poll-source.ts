@@ -5,11 +5,10 @@ import { federationKind } from './trust-poll-federation.ts';
 import { revocationKind } from './trust-poll-revocation.ts';
 import { systemTimer } from './timer.ts';
 
-import type { Clock, Random } from '../../core/kernel/clock.ts';
+import type { Clock, Random, Timer } from '../../core/kernel/clock.ts';
 import type { Source } from './follower.ts';
 import type { IdentityPart, PartWatch } from './identity-part.ts';
 import type { Problems } from './problem.ts';
-import type { Timer } from './timer.ts';
 import type { TrustPollStore } from './trust-poll-copy.ts';
 import type { FederationPoll } from './trust-poll-federation.ts';
 import type { Judged, Origin, PollKind, Taken } from './trust-poll-kind.ts';

@@ -6,7 +6,7 @@ import { judgeTrustAndOwn } from './identity-join.ts';
 import { systemTimer } from './timer.ts';
 
 import type { SpiffeId, TrustDomain } from '../../core/kernel/brand.ts';
-import type { Clock } from '../../core/kernel/clock.ts';
+import type { Clock, Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { Source } from './follower.ts';
 import type {
@@ -18,7 +18,6 @@ import type {
   WorkloadUpdate,
 } from './identity-part.ts';
 import type { Problems } from './problem.ts';
-import type { Timer } from './timer.ts';
 
 /** `id`: which of several identities is ours; default: the first one, which the server means to be the default (SPIFFE_Workload_API 5.2.1). */
 export type WorkloadPartSettings = { readonly id?: SpiffeId | undefined };

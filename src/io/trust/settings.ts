@@ -1,3 +1,4 @@
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 
 /** Judges who serves a bundle by the chain it presented (leaf first, DER); the error is for the operator. `app` joins it to `core/identity`. */
@@ -14,9 +15,6 @@ export type TrustAddress =
 
 /** `timeoutMs`: for all of one question, redirects included. */
 export type TrustSettings = TrustAddress & { readonly timeoutMs: number };
-
-/** Runs `action` once after `ms` milliseconds; the function it returns cancels it. */
-export type Timer = (ms: number, action: () => void) => () => void;
 
 /** Reads a regular file of at most `maxBytes`; the error begins with the path. */
 export type ReadFile = (path: string, maxBytes: number) => Promise<Result<{ readonly bytes: Uint8Array }, string>>;

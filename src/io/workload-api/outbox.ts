@@ -3,9 +3,9 @@ import { constants } from 'node:http2';
 import { frame } from './framing.ts';
 import { statusFields } from './grpc-status.ts';
 
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { GrpcStatus } from './grpc-status.ts';
-import type { Timer } from './timer.ts';
 
 const GRPC_HEAD = { ':status': 200, 'content-type': 'application/grpc' } as const;
 

@@ -2,9 +2,9 @@ import { FrameReader } from './framing.ts';
 import { GRPC } from './grpc-status.ts';
 import { isOfService, METHOD, SECURITY_HEADER } from './method.ts';
 
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { GrpcStatus } from './grpc-status.ts';
-import type { Timer } from './timer.ts';
 
 /** What a head asks for: one of our two streams, a status, or an HTTP status where it is no gRPC call. */
 export type Asked =

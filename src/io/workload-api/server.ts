@@ -8,10 +8,10 @@ import { listenOn, prepareSocket } from './socket-file.ts';
 import { createSvidStream } from './svid-stream.ts';
 import { systemTimer } from './timer.ts';
 
+import type { Timer } from '../../core/kernel/clock.ts';
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { SocketAccess } from './socket-file.ts';
 import type { ServedStream, StreamDeps } from './svid-stream.ts';
-import type { Timer } from './timer.ts';
 
 export type WorkloadApiServerSettings = {
   /** Absolute path of the unix socket, without `unix://`. */

@@ -6,14 +6,13 @@ import { GRPC } from './grpc-status.ts';
 import { writeX509SvidResponse } from './messages.ts';
 import { bundlesOf, createStanding } from './served-trust.ts';
 
-import type { Clock, Random } from '../../core/kernel/clock.ts';
+import type { Clock, Random, Timer } from '../../core/kernel/clock.ts';
 import type { SpiffeId } from '../../core/kernel/brand.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { TrustDocument } from '../../core/model/svid.ts';
 import type { IssuerRefusal, ServedSvid, WorkloadIssuer } from './issuer.ts';
 import type { Outbox } from './outbox.ts';
 import type { Standing } from './served-trust.ts';
-import type { Timer } from './timer.ts';
 
 export type StreamDeps = {
   readonly issuer: WorkloadIssuer;

@@ -4,11 +4,10 @@ import { parseEndpoint } from './endpoint.ts';
 import { GRPC, showStatus } from './grpc-status.ts';
 import { systemTimer } from './timer.ts';
 
-import type { Clock, Random } from '../../core/kernel/clock.ts';
+import type { Clock, Random, Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { Call, CallEnd } from './call.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { Timer } from './timer.ts';
 
 /** What a watch is to follow. */
 export type WatchSubject<T> = {
