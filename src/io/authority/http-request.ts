@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 import { parseUniqueJson } from '../../core/bundle/unique-json.ts';
+import { gatherBytes } from '../../core/kernel/gather-bytes.ts';
 import { err, ok, type Result } from '../../core/kernel/result.ts';
 
 /** A request for a certificate, as it was asked. */
@@ -24,16 +25,12 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   if (!/^application\/json(?:;\s*charset=utf-8)?$/i.test(headers['content-type'] ?? ''))
     return err('body is not announced as JSON');
   if (headers['content-encoding'] !== undefined) return err('body is encoded');
-  if (Number(headers['content-length'] ?? 0) > maxBytes) return err(`body is larger than ${maxBytes} bytes`);
-  const pieces: Uint8Array[] = [];
-  let length = 0;
+  const tooLarge = err(`body is larger than ${maxBytes} bytes`);
+  if (Number(headers['content-length'] ?? 0) > maxBytes) return tooLarge;
   try {
-    for await (const piece of request as AsyncIterable<Uint8Array>) {
-      length += piece.length;
-      if (length > maxBytes) return err(`body is larger than ${maxBytes} bytes`);
-      pieces.push(piece);
-    }
-    return ok(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(pieces)));
+    const bytes = await gatherBytes(request as AsyncIterable<Uint8Array>, maxBytes);
+    if (bytes === undefined) return tooLarge;
+    return ok(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
     return err(error instanceof TypeError ? 'body is no UTF-8' : 'body was cut off');
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { Agent, type Dispatcher } from 'undici';
 
+import { gatherBytes } from '../../core/kernel/gather-bytes.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { readTokenReview } from './token-review-answer.ts';
 
@@ -183,17 +184,9 @@ class ApiServer implements TokenReviewer {
 
 /** The whole body; undefined where it is too large, and then the rest is not read and the connection not used again. */
 async function gather(response: Dispatcher.ResponseData): Promise<string | undefined> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of response.body as AsyncIterable<Uint8Array>) {
-    length += piece.length;
-    if (length > MAX_ANSWER) {
-      response.body.on('error', () => undefined).destroy();
-      return undefined;
-    }
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
+  const bytes = await gatherBytes(response.body as AsyncIterable<Uint8Array>, MAX_ANSWER);
+  if (bytes === undefined) response.body.on('error', () => undefined).destroy();
+  return bytes && Buffer.from(bytes.buffer, 0, bytes.length).toString('utf8');
 }
 
 /** The error's code, or its cause's; never its text, which may hold what was sent. */

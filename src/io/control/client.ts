@@ -1,8 +1,8 @@
 import { Agent, type Dispatcher } from 'undici';
 
+import { gatherBytes } from '../../core/kernel/gather-bytes.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { readCredentials, type Credentials } from './credentials.ts';
-import { gatherBytes } from './gather-bytes.ts';
 import { requestFault, type RequestFault } from './request-fault.ts';
 
 import type { Result } from '../../core/kernel/result.ts';

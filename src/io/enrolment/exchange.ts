@@ -1,6 +1,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 
+import { gatherBytes } from '../../core/kernel/gather-bytes.ts';
 import { ok, type Result } from '../../core/kernel/result.ts';
 import { isHttpFault, malformed, meaningOf, unavailable, type ClientFault } from './client-fault.ts';
 
@@ -68,12 +69,6 @@ function send(socket: TLSSocket, { method, path, host, body }: Ask): Promise<Inc
 /** The whole body as UTF-8; undefined where it is too large, and then the rest is not read. */
 async function gather(response: IncomingMessage): Promise<string | undefined> {
   if (Number(response.headers['content-length'] ?? 0) > MAX_ANSWER) return undefined;
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of response as AsyncIterable<Uint8Array>) {
-    length += piece.length;
-    if (length > MAX_ANSWER) return undefined;
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
+  const bytes = await gatherBytes(response as AsyncIterable<Uint8Array>, MAX_ANSWER);
+  return bytes && Buffer.from(bytes.buffer, 0, bytes.length).toString('utf8');
 }

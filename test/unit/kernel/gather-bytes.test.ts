@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { gatherBytes } from '../../../src/io/control/gather-bytes.ts';
+import { gatherBytes } from '../../../src/core/kernel/gather-bytes.ts';
 
 /** Pieces out of one buffer that is written over for each: who only keeps them has the last one many times. */
 async function* reused(texts: readonly string[]): AsyncIterable<Uint8Array> {
