@@ -1,6 +1,7 @@
 import * as z from 'zod';
 
 import { authoritySchema } from './authority-schema.ts';
+import { injectorSchema } from './injector-schema.ts';
 import { configSchema } from './schema.ts';
 
 /** The parts of JSON Schema (2020-12) that our schema uses. */
@@ -31,6 +32,11 @@ export function configJsonSchema(): JsonSchema {
 /** The authority's configuration file likewise. */
 export function authorityJsonSchema(): JsonSchema {
   return jsonSchemaOf(authoritySchema);
+}
+
+/** The injector's configuration file likewise. */
+export function injectorJsonSchema(): JsonSchema {
+  return jsonSchemaOf(injectorSchema);
 }
 
 /** A file of settings as JSON Schema 2020-12; made once. */

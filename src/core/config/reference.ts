@@ -1,4 +1,4 @@
-import { authorityJsonSchema, configJsonSchema } from './json-schema.ts';
+import { authorityJsonSchema, configJsonSchema, injectorJsonSchema } from './json-schema.ts';
 
 import type { JsonSchema } from './json-schema.ts';
 
@@ -20,6 +20,11 @@ export function configReference(): string {
 /** The authority's configuration file likewise. */
 export function authorityReference(): string {
   return table(referenceRows(authorityJsonSchema()));
+}
+
+/** The injector's configuration file likewise. */
+export function injectorReference(): string {
+  return table(referenceRows(injectorJsonSchema()));
 }
 
 function table(referenced: readonly ReferenceRow[]): string {
