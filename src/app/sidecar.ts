@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 
 import type { Config } from '../core/config/config.ts';
 import { createAdmin, type Admin } from '../io/admin/admin.ts';
-import { readConfigFile, type ConfigFileFault } from '../io/sources/config-file.ts';
+import { readConfig, type ConfigFileFault, type ConfigOrigin } from '../io/sources/config-file.ts';
 import { createLog, type Log } from '../io/telemetry/log.ts';
 import { NULL_TELEMETRY } from '../io/telemetry/null-telemetry.ts';
 import type { createTelemetry } from '../io/telemetry/telemetry.ts';
@@ -31,8 +31,8 @@ export type Complain = (fault: ConfigFileFault) => void;
  * The sidecar as a process: reads the configuration, runs until SIGTERM or SIGINT, reloads on SIGHUP. Resolves with the exit code:
  * 0 after a drain, 2 for a configuration, certificate or policy that is no good, 3 when something outside kept it from starting.
  */
-export async function runSidecar(configPath: string, complain: Complain): Promise<number> {
-  const config = await readConfigFile(configPath, process.env);
+export async function runSidecar(origin: ConfigOrigin, complain: Complain): Promise<number> {
+  const config = await readConfig(origin, process.env);
   if (!config.ok) {
     complain(config.error);
     return config.error.kind === 'mistakes' ? WRONG_INPUT : OUTSIDE;

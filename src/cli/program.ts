@@ -8,16 +8,19 @@ import { command } from './define.ts';
 import { EXIT } from './exit-codes.ts';
 import { inert } from './terminal.ts';
 
+import type { ConfigOptions } from './config-origin.ts';
 import type { Definer, Json } from './define.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
-export type CheckOptions = Json & {
-  readonly config?: string;
-  readonly configOnly?: true;
-  readonly schema?: true;
-  readonly reference?: true;
-};
+export type CheckOptions = Json &
+  ConfigOptions & {
+    readonly configOnly?: true;
+    readonly schema?: true;
+    readonly reference?: true;
+  };
+
+const CONFIG_ENV = ['--config-env <name>', 'environment variable with the configuration itself'] as const;
 
 /** Runs one command line (without `node` and script); resolves with the exit code and never rejects. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -45,8 +48,9 @@ function createProgram(definer: Definer): Command {
   const program = createRoot(terminal);
   const example = 'sallyport run --config sallyport.yaml';
   command(program, 'run', 'Run the sidecar until SIGTERM; SIGHUP reads certificates, lists and policy again.', example)
-    .requiredOption('-c, --config <file>', 'configuration, YAML or JSON')
-    .action(act(async ({ config }: { config: string }) => (await import('./commands/run.ts')).run(config, terminal)));
+    .option('-c, --config <file>', 'configuration, YAML or JSON')
+    .option(...CONFIG_ENV)
+    .action(act(async (options: ConfigOptions) => (await import('./commands/run.ts')).run(options, terminal)));
   command(
     program,
     'demo',
@@ -83,6 +87,7 @@ function defineCheck(program: Command, { act, terminal }: Definer): void {
   const example = 'sallyport check --config sallyport.yaml';
   command(program, 'check', 'Check a configuration and everything that it names, as `run` would.', example)
     .option('-c, --config <file>', 'configuration, YAML or JSON')
+    .option(...CONFIG_ENV)
     .option('--config-only', 'check the file alone, not what it names')
     .option('--schema', 'print the JSON Schema of the configuration instead')
     .option('--reference', 'print the reference of all keys, as Markdown, instead')

@@ -4,9 +4,10 @@ import { destinationProblems, unprovableDestinations } from '../../app/outbound.
 import { createRandom, systemClock } from '../../app/system.ts';
 import { configJsonSchema } from '../../core/config/json-schema.ts';
 import { configReference } from '../../core/config/reference.ts';
-import { readConfigFile } from '../../io/sources/config-file.ts';
+import { originName, readConfig } from '../../io/sources/config-file.ts';
 
 import { printConfigFault } from '../config-fault.ts';
+import { configOrigin } from '../config-origin.ts';
 import { EXIT } from '../exit-codes.ts';
 import { inert } from '../terminal.ts';
 
@@ -20,19 +21,17 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
   if (options.schema === true) terminal.out(JSON.stringify(configJsonSchema(), null, 2));
   if (options.reference === true) terminal.out(configReference().trimEnd());
   if (options.schema === true || options.reference === true) return EXIT.done;
-  if (options.config === undefined) {
-    terminal.err('sallyport check: --config FILE is needed (or --schema, or --reference)');
-    return EXIT.wrongUse;
-  }
-  const config = await readConfigFile(options.config, terminal.env);
+  const origin = configOrigin('check', options, terminal, ' (or --schema, or --reference)');
+  if (origin === undefined) return EXIT.wrongUse;
+  const config = await readConfig(origin, terminal.env);
   if (!config.ok) {
     if (options.json === true) terminal.out(JSON.stringify({ ok: false, ...config.error }));
-    else printConfigFault(options.config, config.error, terminal);
+    else printConfigFault(originName(origin), config.error, terminal);
     return config.error.kind === 'mistakes' ? EXIT.wrongUse : EXIT.outside;
   }
   const findings = options.configOnly === true ? NOTHING : await follow(config.value);
   if (options.json === true) terminal.out(JSON.stringify({ ok: findings.problems.length === 0, ...findings }));
-  else print(options.config, findings, terminal);
+  else print(originName(origin), findings, terminal);
   return findings.problems.length === 0 ? EXIT.done : EXIT.wrongUse;
 }
 

@@ -11,12 +11,36 @@ import type { Environment } from '../../core/config/expansion.ts';
 import type { ConfigMistake } from '../../core/config/mistake.ts';
 import type { Result } from '../../core/kernel/result.ts';
 
+/** Where the text of a configuration stands: in a file, or in the value of an environment variable (a pod's, whose file system is read-only). */
+export type ConfigOrigin =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'environment'; readonly name: string };
+
 /** Why a configuration file gives no configuration: it cannot be read, or what stands in it is wrong. */
 export type ConfigFileFault =
   | { readonly kind: 'unreadable'; readonly detail: string }
   | { readonly kind: 'mistakes'; readonly mistakes: readonly ConfigMistake[] };
 
 const MAX_BYTES = 1_048_576;
+
+/** The name of an origin in messages: a path, or `$NAME`. */
+export function originName(origin: ConfigOrigin): string {
+  return origin.kind === 'file' ? origin.path : `$${origin.name}`;
+}
+
+/** Reads a configuration wherever it stands. What a variable holds is shown as sparingly as a file: where it is wrong, and only that part. */
+export async function readConfig(origin: ConfigOrigin, env: Environment): Promise<Result<Config, ConfigFileFault>> {
+  if (origin.kind === 'file') return readConfigFile(origin.path, env);
+  const text = Object.hasOwn(env, origin.name) ? env[origin.name] : undefined;
+  const unreadable = (why: string): Result<Config, ConfigFileFault> =>
+    err({ kind: 'unreadable', detail: `${originName(origin)}: ${why}` });
+  if (text === undefined) return unreadable('there is no such environment variable; set it, or use --config FILE');
+  if (text.trim() === '') return unreadable('the environment variable is empty; it has to hold a configuration');
+  if (Buffer.byteLength(text) > MAX_BYTES) return unreadable(`it is longer than ${MAX_BYTES} bytes`);
+  const config = loadConfig(text, env);
+  if (!config.ok) return err({ kind: 'mistakes', mistakes: config.error });
+  return ok(withAbsolutePaths(config.value, resolve('.')));
+}
 
 /** Reads a configuration file. Relative paths in the result are absolute, counted from the folder of the file. */
 export async function readConfigFile(path: string, env: Environment): Promise<Result<Config, ConfigFileFault>> {
