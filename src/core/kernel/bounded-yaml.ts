@@ -14,6 +14,9 @@ export type Locate = (offset: number) => { readonly line: number; readonly colum
 /** A document that parsed without faults or warnings, and how to find its nodes in the text. */
 export type YamlText = { readonly document: Document.Parsed; readonly locate: Locate };
 
+/** All documents of a text, in its order; an empty one is among them, as `null`. */
+export type YamlStream = { readonly documents: readonly Document.Parsed[]; readonly locate: Locate };
+
 /** Levels of nesting that are read. Enough for any sane document; the library's composer recurses, and would end the process far above. */
 const MAX_DEPTH = 100;
 
@@ -25,6 +28,24 @@ export function parseBoundedYaml(
   text: string,
   options: { readonly intAsBigInt?: boolean } = {},
 ): Result<YamlText, readonly YamlFault[]> {
+  const { documents, locate, faults } = compose(text, options);
+  const [document, second] = documents;
+  if (second !== undefined) {
+    faults.push({ ...locate(second.range[0]), message: 'a second document begins here; one is expected' });
+  }
+  if (faults.length > 0 || document === undefined) return err(faults);
+  return ok({ document, locate });
+}
+
+/** Reads a YAML 1.2 stream, which may hold several documents with `---` between them, by the same rules. */
+export function parseBoundedYamlStream(text: string): Result<YamlStream, readonly YamlFault[]> {
+  const { documents, locate, faults } = compose(text, {});
+  return faults.length > 0 ? err(faults) : ok({ documents, locate });
+}
+
+type Composed = YamlStream & { readonly faults: YamlFault[] };
+
+function compose(text: string, options: { readonly intAsBigInt?: boolean }): Composed {
   const lines = new LineCounter();
   const tokens = [...new Parser(lines.addNewLine).parse(text)];
   const locate: Locate = (offset) => {
@@ -32,20 +53,18 @@ export function parseBoundedYaml(
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   const deep = tooDeep(tokens, MAX_DEPTH);
-  if (deep !== undefined) return err([{ ...locate(deep), message: `nesting is deeper than ${MAX_DEPTH} levels` }]);
+  if (deep !== undefined) {
+    return {
+      documents: [],
+      locate,
+      faults: [{ ...locate(deep), message: `nesting is deeper than ${MAX_DEPTH} levels` }],
+    };
+  }
   const documents = [...new Composer({ prettyErrors: false, ...options }).compose(tokens, true, text.length)];
   const faults = documents
     .flatMap((document) => [...document.errors, ...document.warnings])
-    .map((error) => ({
-      ...locate(error.pos[0]),
-      message: error.message,
-    }));
-  const [document, second] = documents;
-  if (second !== undefined) {
-    faults.push({ ...locate(second.range[0]), message: 'a second document begins here; one is expected' });
-  }
-  if (faults.length > 0 || document === undefined) return err(faults);
-  return ok({ document, locate });
+    .map((error) => ({ ...locate(error.pos[0]), message: error.message }));
+  return { documents, locate, faults };
 }
 
 /** Offset of the first token found deeper than `limit` levels. Walks with a stack of its own: recursion is what it guards against. */

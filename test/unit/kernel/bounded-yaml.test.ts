@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { parseBoundedYaml } from '../../../src/core/kernel/bounded-yaml.ts';
+import { parseBoundedYaml, parseBoundedYamlStream } from '../../../src/core/kernel/bounded-yaml.ts';
 
 function faultsOf(text: string) {
   const parsed = parseBoundedYaml(text);
@@ -76,4 +76,24 @@ test('property: no text throws', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test('a stream gives all its documents in order, and the faults of all of them', () => {
+  const stream = parseBoundedYamlStream('# words before the first\n---\na: 1\n---\n---\n[b]\n');
+  assert.ok(stream.ok);
+  assert.deepEqual(
+    stream.value.documents.map((document) => document.toJS() as unknown),
+    [{ a: 1 }, null, ['b']],
+  );
+  const faulty = parseBoundedYamlStream('a: 1\na: 2\n---\nb: !x 1\n');
+  assert.ok(!faulty.ok);
+  assert.deepEqual(
+    faulty.error.map((fault) => fault.line),
+    [2, 4],
+  );
+  const deep = parseBoundedYamlStream(`a: 1\n---\n${'['.repeat(101)}`);
+  assert.deepEqual(deep, {
+    ok: false,
+    error: [{ line: 3, column: 101, message: 'nesting is deeper than 100 levels' }],
+  });
 });
