@@ -12,7 +12,8 @@ export function hasCommand(name: string): boolean {
   return commandPath(name) !== undefined;
 }
 
-function isExecutable(path: string): boolean {
+/** Whether a file is there that this user may start. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;
