@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-import { parseDuration } from '../core/config/units.ts';
+import { parseDuration } from '../core/kernel/units.ts';
 
 /** Days are counted apart: a root lives longer than the longest timer of a configuration. */
 const DAYS = /^([1-9][0-9]{0,4})d$/;

@@ -1,7 +1,8 @@
+import { parseSpiffeIdText } from '../kernel/spiffe-id-text.ts';
 import { at, items, parsed } from './raw-values.ts';
 import { parseListen } from './addresses.ts';
 import { authoritySchema } from './authority-schema.ts';
-import { parseIdTemplate, parseSpiffeIdText } from './identity-values.ts';
+import { parseIdTemplate } from './identity-values.ts';
 import { loadSettings } from './load.ts';
 
 import type * as z from 'zod';

@@ -1,6 +1,7 @@
 import { isLoopback, parseListen, parseUpstream, staysOnThisMachine } from './addresses.ts';
 import { identityFindings } from './identity-checks.ts';
 import { managementFindings } from './management-checks.ts';
+import { probeFindings } from './probe-checks.ts';
 import { at, isTrue, items, parsed } from './raw-values.ts';
 
 import type { ListenAddress } from './addresses.ts';
@@ -18,6 +19,7 @@ export function crossChecks(root: unknown): readonly Finding[] {
     ...listenFindings(root),
     ...items(at(root, 'outbound')).flatMap((entry, index) => outboundFindings(entry, index)),
     ...adminFindings(at(root, 'admin')),
+    ...probeFindings(at(root, 'probes')),
     ...managementFindings(root),
   ];
 }
@@ -84,6 +86,7 @@ function listenFindings(root: unknown): Finding[] {
       entry,
     })),
     { path: ['admin', 'listen'] as ConfigPath, entry: at(root, 'admin') },
+    { path: ['probes', 'listen'] as ConfigPath, entry: at(root, 'probes') },
   ];
   const findings: Finding[] = [];
   const taken: ListenAddress[] = [];

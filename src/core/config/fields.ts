@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-import { MAX_DURATION_MS, formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
+import { MAX_DURATION_MS, formatDuration, formatSize, parseDuration, parseSize } from '../kernel/units.ts';
 
 /**
  * The kinds of values a configuration has. Each says in one noun phrase what it expects; every mistake shows that phrase, whatever was

@@ -1,5 +1,5 @@
+import { parseSpiffeIdText } from '../kernel/spiffe-id-text.ts';
 import { isPkcs12 } from './identity-settings.ts';
-import { parseSpiffeIdText } from './identity-values.ts';
 import { at, isEmptyMap, parsed } from './raw-values.ts';
 
 import type { Finding } from './mistake.ts';

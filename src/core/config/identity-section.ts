@@ -1,5 +1,6 @@
+import { parseSpiffeIdText } from '../kernel/spiffe-id-text.ts';
 import { flag, list, mapOf, oneOf, path, section, text } from './fields.ts';
-import { TRUST_DOMAIN, parseEndpointSocket, parseListLocation, parseSpiffeIdText } from './identity-values.ts';
+import { TRUST_DOMAIN, parseEndpointSocket, parseListLocation } from './identity-values.ts';
 import { parseHttpUrl } from './targets.ts';
 
 import type * as z from 'zod';

@@ -1,7 +1,6 @@
+import { parseSpiffeIdText } from '../kernel/spiffe-id-text.ts';
 import { ipFamily } from './addresses.ts';
 import { parseHttpUrl } from './targets.ts';
-
-import type { SpiffeId } from '../kernel/brand.ts';
 
 /** Where a revocation list is. */
 export type ListLocation =
@@ -10,15 +9,6 @@ export type ListLocation =
 
 /** SPIFFE-ID 2.1: lower-case letters, digits, dots, dashes and underscores, at most 255 bytes. */
 export const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
-
-const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/[A-Za-z0-9._-]+)+$/;
-
-/** A SPIFFE ID with a path, of at most 2,048 bytes and without the segments `.` and `..` (SPIFFE-ID 2.2, 2.3). */
-export function parseSpiffeIdText(text: string): SpiffeId | undefined {
-  if (!SPIFFE_ID.test(text) || text.length > 2_048) return undefined;
-  const isDotted = text.split('/').some((segment, index) => index > 2 && (segment === '.' || segment === '..'));
-  return isDotted ? undefined : (text as SpiffeId);
-}
 
 /** Reads a path, or an http(s) URL; any other scheme is a mistake rather than a strange file name. */
 export function parseListLocation(text: string): ListLocation | undefined {

@@ -1,5 +1,5 @@
+import { parseSpiffeIdText } from '../kernel/spiffe-id-text.ts';
 import { isLoopback, parseListen } from './addresses.ts';
-import { parseSpiffeIdText } from './identity-values.ts';
 import { at, parsed } from './raw-values.ts';
 
 import type { ConfigPath, Finding } from './mistake.ts';

@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS } from '../model/limits.ts';
 import { count, duration, section, size } from './fields.ts';
-import { formatDuration, formatSize } from './units.ts';
+import { formatDuration, formatSize } from '../kernel/units.ts';
 
 import type { Limits } from '../model/limits.ts';
 

@@ -2,7 +2,7 @@ import { isLoopback } from './addresses.ts';
 import { DELAYS } from './management-section.ts';
 import { at, items, parsed } from './raw-values.ts';
 import { parseBundleLocation, parseHttpUrl } from './targets.ts';
-import { parseDuration } from './units.ts';
+import { parseDuration } from '../kernel/units.ts';
 
 import type { ConfigPath, Finding } from './mistake.ts';
 

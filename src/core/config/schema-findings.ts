@@ -1,5 +1,5 @@
 import { jsonSchemaOf } from './json-schema.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../kernel/nearest.ts';
 
 import type { JsonSchema } from './json-schema.ts';
 import type { ConfigPath, Finding } from './mistake.ts';

@@ -8,6 +8,7 @@ import { limitsSection } from './limits-section.ts';
 import { contextExtensionsSection, pathsSection } from './listener-section.ts';
 import { bundleServerSection, journalSection, statusSection, verificationSection } from './management-section.ts';
 import { outboundSection } from './outbound-section.ts';
+import { probesSection } from './probes-section.ts';
 import { parseBundleLocation } from './targets.ts';
 
 /** A rule's place below `data`, as OPA names entrypoints. */
@@ -120,6 +121,7 @@ export const configSchema = section({
   })
     .optional()
     .describe('The admin listener; none without this key.'),
+  probes: probesSection.optional().describe('The listener for probes of a kubelet; none without this key.'),
   log: section({
     level: oneOf('debug', 'info', 'warn', 'error', 'silent')
       .prefault('info')

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { parseEndpointSocket, parseListLocation, parseSpiffeIdText } from '../../../src/core/config/identity-values.ts';
+import { parseSpiffeIdText } from '../../../src/core/kernel/spiffe-id-text.ts';
+import { parseEndpointSocket, parseListLocation } from '../../../src/core/config/identity-values.ts';
 import { parseSpiffeId } from '../../../src/core/identity/spiffe-id.ts';
 import { configOf, minimalWith, mistakesOf } from './sample.ts';
 

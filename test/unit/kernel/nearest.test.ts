@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { nearest } from '../../../src/core/config/nearest.ts';
+import { nearest } from '../../../src/core/kernel/nearest.ts';
 
 const KEYS = ['listen', 'upstream', 'limits', 'paths', 'tls', 'contextExtensions', 'headTimeout', 'headerBytes'];
 

@@ -9,7 +9,7 @@ import {
   formatSize,
   parseDuration,
   parseSize,
-} from '../../../src/core/config/units.ts';
+} from '../../../src/core/kernel/units.ts';
 
 const DURATIONS = { '0s': 0, '500ms': 500, '30s': 30_000, '5m': 300_000, '1h': 3_600_000, '2d': 172_800_000 };
 for (const [text, ms] of Object.entries(DURATIONS)) {
