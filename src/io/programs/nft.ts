@@ -47,7 +47,8 @@ export function createNetfilter(config: NetfilterConfig = {}): Netfilter {
   return {
     enforce: async (rules, table) => {
       const program = config.program ?? (await findNft());
-      const taken = await nft(program, ['-j', '-e', '-f', '-'], rules);
+      // As an argument: nft opens /dev/stdin by name, which fails for the sockets that Node gives a child in place of pipes.
+      const taken = await nft(program, ['-j', '-e', '--', rules]);
       if (!taken.ok) return taken;
       const listed = await nft(program, ['-j', 'list', 'table', table.family, table.name]);
       return listed.ok ? compare(taken.value, listed.value) : listed;
@@ -67,9 +68,9 @@ async function findNft(): Promise<string> {
   return PLACES[0];
 }
 
-async function nft(program: string, args: readonly string[], input = ''): Promise<Result<string, NetfilterFault>> {
+async function nft(program: string, args: readonly string[]): Promise<Result<string, NetfilterFault>> {
   const limits = { env: ENVIRONMENT, timeoutMs: TIMEOUT_MS, maxOutput: MAX_OUTPUT };
-  const ran = await runProgram({ program, args, input, ...limits });
+  const ran = await runProgram({ program, args, ...limits });
   return ran.ok ? ran : err(netfilterFault(ran.error));
 }
 

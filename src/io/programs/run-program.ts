@@ -13,8 +13,6 @@ export type Program = {
   readonly program: string;
   readonly args: readonly string[];
   readonly env: ProgramEnvironment;
-  /** What it reads from its standard input; nothing by default. */
-  readonly input?: string;
   readonly timeoutMs: number;
   readonly maxOutput: number;
 };
@@ -36,7 +34,7 @@ const KEPT_DETAIL = 4096;
 export function runProgram(wanted: Program): Promise<Result<string, ProgramFault>> {
   const { promise, resolve } = Promise.withResolvers<Result<string, ProgramFault>>();
   const { program, timeoutMs, maxOutput } = wanted;
-  const child = spawn(program, wanted.args, { env: wanted.env, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true });
+  const child = spawn(program, wanted.args, { env: wanted.env, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
   let stopped: ProgramFault | undefined;
   const stop = (fault: ProgramFault): void => {
     stopped ??= fault;
@@ -58,9 +56,6 @@ export function runProgram(wanted: Program): Promise<Result<string, ProgramFault
     else if (code === 0) resolve(ok(out()));
     else resolve(err({ kind: 'failed', program, code: code ?? signal ?? 'unknown', detail: detail() }));
   });
-  // A program that ends before it has read everything says why by its exit code.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(wanted.input ?? '');
   return promise;
 }
 
