@@ -14,6 +14,7 @@ const PASSING: ReadonlySet<IssuanceFault['kind']> = new Set([
   'rate_limited',
   'issuer_unavailable',
   'store_unavailable',
+  'proof_unavailable',
 ]);
 
 /** Lets the Workload API of an authority serve `identities`, each with a key made here for the caller. */

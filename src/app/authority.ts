@@ -2,16 +2,18 @@ import type { AuthorityConfig } from '../core/config/authority-config.ts';
 import { formatSpiffeBundle } from '../core/identity/spiffe-bundle.ts';
 import type { SpiffeId, TrustDomain } from '../core/kernel/brand.ts';
 import type { TrustDocument } from '../core/model/svid.ts';
+import type { Admin } from '../io/admin/admin.ts';
 import { createAuthorityService, type AuthorityService } from '../io/authority/http-service.ts';
 import type { IssuingAuthority } from '../io/authority/issuing-authority.ts';
 import { usualOwnId } from '../io/authority/own-svid.ts';
 import { createIssuingLimits, DEFAULT_ISSUING_RATES } from '../io/authority/rate-limit-issuing.ts';
 import { createIssuingAuthority } from '../io/authority/running-authority.ts';
-import { createTokenReviewer, inClusterReview, type TokenReviewer } from '../io/authority/token-review.ts';
-import { readBounded } from '../io/sources/read-file.ts';
+import type { TrustConfigMap } from '../io/authority/trust-config-map.ts';
 import { systemTimer } from '../io/sources/timer.ts';
 import { createLog, type Log } from '../io/telemetry/log.ts';
 import { createWorkloadApiServer, type WorkloadApiServer } from '../io/workload-api/server.ts';
+import { clusterOf, publicationOf, type AuthorityCluster } from './authority-cluster.ts';
+import { createAuthorityHealth } from './authority-health.ts';
 import { workloadIssuer } from './authority-workloads.ts';
 import { caKeys } from './ca-keys.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -22,6 +24,9 @@ const DONE = 0;
 const OUTSIDE = 3;
 
 const world = { clock: systemClock, timer: systemTimer } as const;
+
+/** How long a probe or a scraper may take to read its last answer when the process ends, milliseconds. */
+const HEALTH_GRACE_MS = 500;
 
 /** How often it is looked whether something is wrong with what the authority does by itself, milliseconds. */
 const LOOK_MS = 2_000;
@@ -49,9 +54,11 @@ class RunningAuthority {
   readonly #config: AuthorityConfig;
   readonly #log: Log;
   readonly #authority: IssuingAuthority;
-  readonly #reviewer: TokenReviewer | undefined;
+  readonly #cluster: AuthorityCluster | undefined;
   readonly #service: AuthorityService;
   readonly #workloads: WorkloadApiServer | undefined;
+  #publication: TrustConfigMap | undefined;
+  #health: Admin | undefined;
   #problem: string | undefined;
   #cancelLook: (() => void) | undefined;
 
@@ -59,8 +66,8 @@ class RunningAuthority {
     this.#config = config;
     this.#log = log;
     const { listen, crl, limits } = config;
-    this.#authority = issuingAuthority(config);
-    this.#reviewer = config.kubernetes && reviewerOf(config.kubernetes);
+    this.#cluster = config.kubernetes && clusterOf(config.kubernetes);
+    this.#authority = issuingAuthority(config, this.#cluster);
     this.#service = createAuthorityService(
       {
         listen,
@@ -70,7 +77,7 @@ class RunningAuthority {
           strangers: { perSecond: limits.perSource, burst: 4 * limits.perSource },
         },
       },
-      { ...world, authority: this.#authority, reviewer: this.#reviewer, formatBundle, log },
+      { ...world, authority: this.#authority, reviewer: this.#cluster?.judge, formatBundle, log },
     );
     this.#workloads = this.#workloadApi();
   }
@@ -83,6 +90,8 @@ class RunningAuthority {
       'authority listening',
     );
     if (crl !== undefined) this.#log.info({ ...crl }, 'lists listening');
+    await this.#publish();
+    await this.#startHealth();
     this.#look();
     if (this.#workloads === undefined) return;
     await this.#workloads.start();
@@ -92,13 +101,40 @@ class RunningAuthority {
   async stop(): Promise<void> {
     this.#cancelLook?.();
     const { grace } = this.#config.shutdown;
-    await Promise.all([this.#workloads?.stop(grace), this.#service.stop(grace), this.#reviewer?.stop()]);
+    this.#publication?.stop();
+    await Promise.all([
+      this.#health?.stop(HEALTH_GRACE_MS),
+      this.#workloads?.stop(grace),
+      this.#service.stop(grace),
+      this.#cluster?.api.stop(),
+    ]);
     await this.#authority.stop();
+  }
+
+  /** The publication goes on by itself, also while the API server is away. */
+  async #publish(): Promise<void> {
+    const { kubernetes } = this.#config;
+    if (kubernetes === undefined || this.#cluster === undefined) return;
+    const publication = await publicationOf(kubernetes, this.#cluster, this.#authority, formatBundle);
+    this.#publication = publication;
+    if (publication === undefined) return;
+    this.#authority.onTrust(() => publication.changed());
+    publication.start();
+  }
+
+  async #startHealth(): Promise<void> {
+    const { health } = this.#config;
+    if (health === undefined) return;
+    const parts = { authority: this.#authority, service: this.#service, publication: this.#publication };
+    this.#health = await createAuthorityHealth(health, parts, this.#log);
+    this.#log.info({ ...(await this.#health.start()) }, 'health listening');
   }
 
   /** Says what is wrong with what the authority does by itself, such as lists that its token no longer signs, and when it is over. */
   #look(): void {
-    const { problem } = this.#authority.figures();
+    const { problem: own, podProblem } = this.#authority.figures();
+    const all = [own, podProblem, this.#publication?.problem].filter((one) => one !== undefined);
+    const problem = all.length === 0 ? undefined : all.join('; ');
     if (problem !== this.#problem) {
       if (problem === undefined) this.#log.info({}, 'the authority does all its work again');
       else this.#log.error({ problem }, 'the authority cannot do all its work');
@@ -124,7 +160,7 @@ class RunningAuthority {
   }
 }
 
-function issuingAuthority(config: AuthorityConfig): IssuingAuthority {
+function issuingAuthority(config: AuthorityConfig, cluster: AuthorityCluster | undefined): IssuingAuthority {
   const { dir, trustDomain, lifetimes, kubernetes, workloadApi, limits, privateKey, passphrase } = config;
   const rates = { ...DEFAULT_ISSUING_RATES, id: { perSecond: limits.perId / 60, burst: Math.max(60, limits.perId) } };
   return createIssuingAuthority(
@@ -140,12 +176,14 @@ function issuingAuthority(config: AuthorityConfig): IssuingAuthority {
       leafTtlMs: lifetimes.leaf,
       crlTtlMs: lifetimes.list,
       issuingKey: privateKey,
+      podProof: cluster?.podProof,
     },
     {
       ...world,
       random: createRandom(),
       limits: createIssuingLimits(rates, systemClock),
       openKey: caKeys(dir, passphrase),
+      pods: cluster?.pods,
     },
   );
 }
@@ -153,20 +191,6 @@ function issuingAuthority(config: AuthorityConfig): IssuingAuthority {
 /** The identity of an authority, as configured or by its trust domain. */
 function ownId({ id, trustDomain }: AuthorityConfig): SpiffeId {
   return id ?? usualOwnId(trustDomain as TrustDomain);
-}
-
-function reviewerOf(kubernetes: NonNullable<AuthorityConfig['kubernetes']>): TokenReviewer {
-  const { audience, api, trustBundle, token } = kubernetes;
-  const mounted = inClusterReview(process.env, audience);
-  if (api === undefined && !mounted.ok) throw new Error(`kubernetes.api: ${mounted.error}`);
-  const found = mounted.ok ? mounted.value : { url: '', audience, tokenFile: '', caFile: '' };
-  const settings = {
-    ...found,
-    ...(api !== undefined && { url: api }),
-    ...(trustBundle !== undefined && { caFile: trustBundle }),
-    ...(token !== undefined && { tokenFile: token }),
-  };
-  return createTokenReviewer(settings, { readFile: readBounded, timer: systemTimer });
 }
 
 /** The bundle of the authority's own trust domain, for whoever federates with it. */

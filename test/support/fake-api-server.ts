@@ -7,13 +7,13 @@ import { createAuthority } from './pki.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What an API server can do instead of answering a TokenReview as it should. */
+/** What an API server can do instead of answering as it should. */
 export type ApiServerFault =
   /** Another status with a Kubernetes `Status` object. */
   | { readonly kind: 'status'; readonly status: number }
   /** This text as the answer, with status 201. */
   | { readonly kind: 'text'; readonly text: string }
-  /** A right answer with its `status` changed. */
+  /** A right answer to a review with its `status` changed. */
   | { readonly kind: 'changed'; readonly change: (status: Json) => unknown }
   /** A right answer changed as a whole. */
   | { readonly kind: 'whole'; readonly change: (review: Json) => unknown }
@@ -34,9 +34,17 @@ export type KnownToken = {
   readonly pod?: { readonly name: string; readonly uid: string };
 };
 
+/** A ConfigMap as it was applied. */
+export type AppliedConfigMap = {
+  readonly query: string;
+  readonly contentType: string | undefined;
+  readonly body: Json;
+};
+
 /**
- * The TokenReview API of a Kubernetes API server over HTTPS on loopback, for the tokens that it is told of. It answers as kube-apiserver 1.37 does: 201
- * for any review that could be made, what is false left out, audiences only where they overlap. It asks for a token of its own, as the real one does.
+ * What an authority asks of a Kubernetes API server, over HTTPS on loopback: TokenReview for the tokens that it is told of, its pods, and ConfigMaps by
+ * server-side apply. It answers as kube-apiserver 1.37 does: 201 for any review that could be made, what is false left out, audiences only where they
+ * overlap. It asks for a token of its own, as the real one does.
  */
 export class FakeApiServer {
   readonly authority = createAuthority({ trustDomain: 'cluster.test' });
@@ -47,7 +55,16 @@ export class FakeApiServer {
   readonly tokens = new Map<string, KnownToken>();
   /** Reviews so far, as they came. */
   readonly reviews: Json[] = [];
+  /** By `NAMESPACE/NAME`; whole objects as `podObject` makes them. */
+  readonly pods = new Map<string, Json>();
+  /** Pods that were asked for, as `NAMESPACE/NAME`. */
+  readonly asked: string[] = [];
+  /** By `NAMESPACE/NAME`, each as often as it was applied. */
+  readonly applied = new Map<string, AppliedConfigMap[]>();
+  /** In place of every right answer. */
   fault: ApiServerFault | undefined = undefined;
+  /** The same for pods alone. */
+  podFault: ApiServerFault | undefined = undefined;
   readonly #server: Server;
 
   constructor() {
@@ -73,12 +90,33 @@ export class FakeApiServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { method, url, headers } = request;
-    if (method !== 'POST' || url !== '/apis/authentication.k8s.io/v1/tokenreviews') return refuse(response, 404);
+    const { method, url = '', headers } = request;
     if (headers.authorization !== `Bearer ${this.clientToken}`) return refuse(response, 401);
-    const review = (await jsonOf(request)) as { readonly spec: Asked };
-    this.reviews.push(review);
-    this.#answer(request, response, { ...review, metadata: {}, status: this.#statusOf(review.spec) });
+    if (method === 'POST' && url === '/apis/authentication.k8s.io/v1/tokenreviews') {
+      const review = (await jsonOf(request)) as { readonly spec: Asked };
+      this.reviews.push(review);
+      const answer = { ...review, metadata: {}, status: this.#statusOf(review.spec) };
+      return this.#answer(request, response, answer, 201);
+    }
+    const [, namespace, kind, name, query = ''] =
+      /^\/api\/v1\/namespaces\/([^/]+)\/(pods|configmaps)\/([^/?]+)\??(.*)$/.exec(url) ?? [];
+    const key = `${namespace}/${name}`;
+    if (method === 'GET' && kind === 'pods') return this.#pod(request, response, key);
+    if (method !== 'PATCH' || kind !== 'configmaps') return refuse(response, 404);
+    const body = (await jsonOf(request)) as Json;
+    const applied = this.applied.get(key) ?? [];
+    if (this.fault === undefined) {
+      this.applied.set(key, [...applied, { query, contentType: headers['content-type'], body }]);
+    }
+    this.#answer(request, response, body, applied.length === 0 ? 201 : 200);
+  }
+
+  #pod(request: IncomingMessage, response: ServerResponse, key: string): void {
+    this.asked.push(key);
+    const pod = this.pods.get(key);
+    const fault = this.podFault ?? this.fault;
+    if (pod === undefined && fault === undefined) return refuse(response, 404, 'NotFound');
+    this.#answer(request, response, pod ?? {}, 200, fault);
   }
 
   #statusOf(asked: Asked): Json {
@@ -102,19 +140,18 @@ export class FakeApiServer {
     return { authenticated: true, user, audiences };
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, review: Json): void {
-    const { fault } = this;
+  #answer(request: IncomingMessage, response: ServerResponse, right: Json, status: number, fault = this.fault): void {
     switch (fault?.kind) {
       case undefined:
-        return send(response, JSON.stringify(review));
+        return send(response, JSON.stringify(right), status);
       case 'status':
         return refuse(response, fault.status);
       case 'text':
-        return send(response, fault.text);
+        return send(response, fault.text, status);
       case 'changed':
-        return send(response, JSON.stringify({ ...review, status: fault.change(review['status'] as Json) }));
+        return send(response, JSON.stringify({ ...right, status: fault.change(right['status'] as Json) }), status);
       case 'whole':
-        return send(response, JSON.stringify(fault.change(review)));
+        return send(response, JSON.stringify(fault.change(right)), status);
       case 'silent':
         return;
       case 'stalled':
@@ -139,12 +176,32 @@ export async function startFakeApiServer(context: TestContext): Promise<FakeApiS
   return server;
 }
 
-function send(response: ServerResponse, text: string): void {
-  response.writeHead(201, { 'content-type': 'application/json' }).end(text);
+/** A pod as the API server gives it, with what matters here; `change` goes over it. */
+export function podObject(
+  known: { readonly namespace: string; readonly serviceAccount: string; readonly name: string; readonly uid: string },
+  podIPs: readonly string[],
+  change: { readonly metadata?: Json; readonly spec?: Json; readonly status?: Json } = {},
+): Json {
+  const { namespace, serviceAccount: serviceAccountName, name, uid } = known;
+  return {
+    kind: 'Pod',
+    apiVersion: 'v1',
+    metadata: { name, namespace, uid, creationTimestamp: '2026-01-01T00:00:00Z', ...change.metadata },
+    spec: { serviceAccountName, containers: [{ name: 'agent', image: 'agent' }], ...change.spec },
+    status: {
+      phase: 'Running',
+      ...(podIPs.length > 0 && { podIP: podIPs[0], podIPs: podIPs.map((ip) => ({ ip })) }),
+      ...change.status,
+    },
+  };
 }
 
-function refuse(response: ServerResponse, code: number): void {
-  const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code };
+function send(response: ServerResponse, text: string, status: number): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(text);
+}
+
+function refuse(response: ServerResponse, code: number, reason?: string): void {
+  const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason, code };
   response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(status));
 }
 

@@ -6,7 +6,7 @@ import { err, ok, type Result } from '../../src/core/kernel/result.ts';
 import { readCsr } from '../../src/core/issuance/csr.ts';
 import type { IssuedSvid } from '../../src/core/issuance/svid.ts';
 import type { Attestation, IssuanceFault, TrustDocument } from '../../src/core/model/svid.ts';
-import type { IssuingAuthority } from '../../src/io/authority/issuing-authority.ts';
+import type { IssuingAuthority, RefusedCaller } from '../../src/io/authority/issuing-authority.ts';
 import { createAuthority, type Authority, type CertificateOptions, type Issued } from './pki.ts';
 
 type Call = { readonly attestation: Attestation; readonly csr: Uint8Array; readonly source: string };
@@ -26,7 +26,7 @@ const TEN_YEARS = 3_650 * 86_400_000;
  */
 export class FakeIssuingAuthority implements Pick<
   IssuingAuthority,
-  'issue' | 'trust' | 'onTrust' | 'isGood' | 'own' | 'trustDomain'
+  'issue' | 'noteRefusal' | 'trust' | 'onTrust' | 'isGood' | 'own' | 'trustDomain'
 > {
   readonly trustDomain: TrustDomain;
   readonly id: string;
@@ -93,6 +93,14 @@ export class FakeIssuingAuthority implements Pick<
       notAfterMs: Math.floor(issued.notAfter.getTime() / 1_000) * 1_000,
       issued,
     };
+  }
+
+  /** Refusals that it was told to write down. */
+  readonly noted: (readonly [caller: RefusedCaller, detail: string])[] = [];
+
+  noteRefusal(caller: RefusedCaller, detail: string): Promise<void> {
+    this.noted.push([caller, detail]);
+    return Promise.resolve();
   }
 
   trust(): TrustDocument {

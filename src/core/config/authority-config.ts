@@ -1,7 +1,7 @@
 import { parseSpiffeIdText } from '../kernel/spiffe-id-text.ts';
 import { at, items, parsed } from './raw-values.ts';
 import { parseListen } from './addresses.ts';
-import { authoritySchema } from './authority-schema.ts';
+import { DEFAULT_LISTEN, authoritySchema } from './authority-schema.ts';
 import { parseIdTemplate } from './identity-values.ts';
 import { loadSettings } from './load.ts';
 
@@ -34,11 +34,32 @@ function findings(root: unknown): readonly Finding[] {
   const foreign = ids.flatMap(([path, id]) =>
     id === undefined || id.split('/')[2] === domain ? [] : [{ path: [...path], expected: `an ID of ${domain}` }],
   );
-  const [main, crl] = [at(root, 'listen'), at(at(root, 'crl'), 'listen')].map((value) => parsed(value, parseListen));
-  const collides =
-    main !== undefined && crl !== undefined && main.port !== 0 && main.port === crl.port && main.host === crl.host;
-  return [
-    ...foreign,
-    ...(collides ? [{ path: ['crl', 'listen'], expected: 'an address that no other listener has' }] : []),
-  ];
+  return [...foreign, ...collisions(root), ...podFindings(at(root, 'kubernetes'))];
+}
+
+const LISTENERS: readonly (readonly string[])[] = [['listen'], ['crl', 'listen'], ['health', 'listen']];
+
+/** Listeners whose address an earlier one has. */
+function collisions(root: unknown): readonly Finding[] {
+  const taken = new Set<string>();
+  return LISTENERS.flatMap((path) => {
+    const said = path.reduce<unknown>((outer, key) => at(outer, key), root);
+    const value = said ?? (path.length === 1 ? DEFAULT_LISTEN : undefined);
+    const address = parsed(value, parseListen);
+    if (address === undefined || address.port === 0) return [];
+    const name = `${address.host} ${address.port}`;
+    if (taken.has(name)) return [{ path, expected: 'an address that no other listener has' }];
+    taken.add(name);
+    return [];
+  });
+}
+
+/** What `bindPod: false` would pass over in silence. */
+function podFindings(kubernetes: unknown): readonly Finding[] {
+  if (at(kubernetes, 'bindPod') !== false) return [];
+  return ['podAddress', 'outage'].flatMap((key) =>
+    at(kubernetes, key) === undefined
+      ? []
+      : [{ path: ['kubernetes', key], expected: 'no such key with `bindPod: false`: no pod is asked for' }],
+  );
 }

@@ -9,10 +9,26 @@ import { parseHttpUrl } from './targets.ts';
 /** RFC 1123 label, as Kubernetes names namespaces and service accounts; `*` is any. */
 const KUBE_NAME = /^(?:\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
 const IP_AND_PORT = /^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]+$/;
+/** Where an authority listens that was not told otherwise. */
+export const DEFAULT_LISTEN = '127.0.0.1:8444';
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
 const listen = () => text('an IP address and a port, such as 0.0.0.0:8444', parseListen, IP_AND_PORT);
+
+/** RFC 1123 subdomain, as Kubernetes names ConfigMaps. */
+const CONFIG_MAP = /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+/** RFC 1123 label, as Kubernetes names namespaces. */
+const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+
+const publish = section({
+  configMap: text('the name of a ConfigMap', (name) => (CONFIG_MAP.test(name) ? name : undefined), CONFIG_MAP).describe(
+    'ConfigMap that the roots are written to, as `roots.pem` and `bundle.json`; made where it is missing.',
+  ),
+  namespace: text('a namespace', (name) => (NAMESPACE.test(name) ? name : undefined), NAMESPACE)
+    .optional()
+    .describe('Its namespace; the one that the authority runs in where absent.'),
+});
 
 const kubernetes = section({
   audience: z
@@ -35,6 +51,24 @@ const kubernetes = section({
   )
     .prefault({ '*': ['*'] })
     .describe('Which service accounts of which namespaces may enrol.'),
+  bindPod: flag()
+    .prefault(true)
+    .describe(
+      'Take only tokens that are bound to a pod, ask the API server for that pod at enrolment and at each renewal, and refuse one that is gone or has another service account. The authority must be allowed to `get` `pods`.',
+    ),
+  podAddress: flag()
+    .prefault(true)
+    .describe(
+      'With `bindPod`: the connection must come from an address of the pod. `false` where the network translates addresses between pods and the authority; a token or key that was taken out of a pod is then good elsewhere while the pod lives.',
+    ),
+  outage: duration(0, 30 * DAY)
+    .prefault('24h')
+    .describe(
+      "With `bindPod`: how long after the API server's last word on a pod its certificate is renewed while the API server cannot be asked.",
+    ),
+  publish: publish
+    .optional()
+    .describe('Publishes the roots in the cluster, at the start and at each change; nowhere without this key.'),
   api: text('the https:// URL of the API server', (value) =>
     value.startsWith('https:') ? parseHttpUrl(value) : undefined,
   )
@@ -76,7 +110,7 @@ export const authoritySchema = section({
     .prefault('certs')
     .describe('Folder with roots, issuing certificate and key, state and log; made by `sallyport ca init`.'),
   listen: listen()
-    .prefault('127.0.0.1:8444')
+    .prefault(DEFAULT_LISTEN)
     .describe(
       'Address for sidecars: TLS with the identity of the authority. `/v1/bundle` there is the bundle endpoint for other trust domains (`https_spiffe`).',
     ),
@@ -104,6 +138,13 @@ export const authoritySchema = section({
     .describe(
       'A plain listener that serves the revocation list (`/v1/crl`) and nothing else: a trust bundle must not come over it.',
     ),
+  health: section({
+    listen: listen().describe(
+      'Plain HTTP address for probes and scrapers: whoever reaches it reads health and metrics, and nothing else. Not only loopback.',
+    ),
+  })
+    .optional()
+    .describe('Serves `/healthz`, `/readyz` and `/metrics`; nothing without this key.'),
   kubernetes: kubernetes.optional().describe('Enrolment by Kubernetes service account tokens; none without this key.'),
   workloadApi: workloadApi.optional().describe('The SPIFFE Workload API for local callers; none without this key.'),
   limits: section({

@@ -30,7 +30,14 @@ export type Attestation =
       readonly kind: 'kubernetes';
       readonly namespace: string;
       readonly serviceAccount: string;
-      readonly pod: { readonly name: string; readonly uid: string } | undefined;
+      readonly pod:
+        | {
+            readonly name: string;
+            readonly uid: string;
+            /** Its addresses, where the API server was asked and said that it lives, and that this service account is its own; undefined where nobody asked. */
+            readonly addresses?: readonly string[] | undefined;
+          }
+        | undefined;
     }
   /** The caller's present certificate, shown in mTLS and judged by identity's rules just now; `serial` as in `CertificateFacts`. */
   | { readonly kind: 'certificate'; readonly spiffeId: SpiffeId; readonly serial: string }
@@ -59,6 +66,8 @@ export type IssuanceFault = {
     | 'csr_asks_for_more'
     /** Token unknown, used, expired; service account token refused; certificate unknown, revoked or expired. */
     | 'caller_refused'
+    /** Whether the caller still is who it was proven to be cannot be found out now, and the last proof is too old. */
+    | 'proof_unavailable'
     /** The caller is known but may not have this ID. */
     | 'id_refused'
     | 'lifetime_refused'

@@ -83,4 +83,14 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX renewals_by_renewed ON renewals (renews);
   `,
+  `
+  CREATE TABLE pods (
+    uid TEXT PRIMARY KEY,
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    service_account TEXT NOT NULL,
+    addresses TEXT NOT NULL,
+    proven_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -19,6 +19,8 @@ export interface Door {
   serve(request: IncomingMessage, response: ServerResponse, routes: Routes): Promise<void>;
   /** Answers since start, by HTTP status. */
   readonly answers: ReadonlyMap<number, number>;
+  /** Refusals since start, by reason; reasons are few and none is a caller's to choose. */
+  readonly refusals: ReadonlyMap<string, number>;
 }
 
 /** Lines of the process log about refusals, so that nobody fills a disk with them; what is left out is counted. */
@@ -31,6 +33,7 @@ export function createDoor(
   limits: Pick<ServiceLimits, 'answerTimeoutMs'>,
 ): Door {
   const answers = new Map<number, number>();
+  const refusals = new Map<string, number>();
   const lines = createRateLimit(LOG_RATE, clock);
   let leftOut = 0;
 
@@ -49,6 +52,7 @@ export function createDoor(
   }
 
   function report(request: IncomingMessage, source: string, { reason, detail }: HttpRefusal): void {
+    refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
     if (lines.take('refusals') > 0) {
       leftOut += 1;
       return;
@@ -63,6 +67,7 @@ export function createDoor(
 
   return {
     answers,
+    refusals,
     async serve(request, response, routes) {
       // Once the connection is gone it has no address any more.
       const source = request.socket.remoteAddress ?? 'unknown';

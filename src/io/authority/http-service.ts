@@ -24,6 +24,8 @@ export type ServiceFigures = {
   readonly working: number;
   /** Answers since start, by HTTP status. */
   readonly answers: ReadonlyMap<number, number>;
+  /** Refusals since start, by reason. */
+  readonly refusals: ReadonlyMap<string, number>;
 };
 
 /** Addresses in use; `crl` where plain HTTP was asked for. */
@@ -94,6 +96,7 @@ class HttpsService implements AuthorityService {
       waiting: this.#desks?.feed.waiting ?? 0,
       working: this.#desks?.svid.working ?? 0,
       answers: new Map(this.#door.answers),
+      refusals: new Map(this.#door.refusals),
     };
   }
 

@@ -1,9 +1,8 @@
 import type { Clock, Timer } from '../../core/kernel/clock.ts';
-import type { Result } from '../../core/kernel/result.ts';
 import type { TrustDocument } from '../../core/model/svid.ts';
 import type { IssuingAuthority } from './issuing-authority.ts';
 import type { Rate } from './rate-limit.ts';
-import type { ReviewFault, ServiceAccountCaller } from './token-review-answer.ts';
+import type { ServiceAccountJudge } from './service-account-judge.ts';
 
 /** Where to listen; port 0 asks the system for a free one. */
 export type ServiceAddress = { readonly host: string; readonly port: number };
@@ -90,7 +89,10 @@ export type ServiceSettings = {
 
 export type ServiceDeps = {
   /** Started before the service is, and stopped after it. */
-  readonly authority: Pick<IssuingAuthority, 'issue' | 'trust' | 'onTrust' | 'isGood' | 'own' | 'trustDomain'>;
+  readonly authority: Pick<
+    IssuingAuthority,
+    'issue' | 'noteRefusal' | 'trust' | 'onTrust' | 'isGood' | 'own' | 'trustDomain'
+  >;
   /** Judge of service account tokens; without it the method `kubernetes` is refused. */
   readonly reviewer?: ServiceAccountJudge | undefined;
   /** The SPIFFE bundle (JWKS) of what is believed. */
@@ -100,10 +102,6 @@ export type ServiceDeps = {
   readonly timer: Timer;
   readonly log: ServiceLog;
 };
-
-export interface ServiceAccountJudge {
-  review(token: string): Promise<Result<ServiceAccountCaller, ReviewFault>>;
-}
 
 export type ServiceLog = Readonly<
   Record<'info' | 'warn' | 'error', (fields: Readonly<Record<string, unknown>>, message: string) => void>

@@ -38,6 +38,7 @@ const KINDS = {
   id_refused: 'refused',
   lifetime_refused: 'refused',
   rate_limited: 'rate_limited',
+  proof_unavailable: 'unavailable',
   certificate_refused: 'unavailable',
   issuer_unavailable: 'unavailable',
   store_unavailable: 'unavailable',
@@ -56,18 +57,23 @@ export function createSvidDesk(
   const members = createRateLimit({ ...limits.members, keys: limits.keys }, deps.clock);
   let working = 0;
 
-  async function attest({ proof }: SvidAsk, certificate: ClientCertificate): Promise<Result<Attestation, HttpRefusal>> {
+  async function attest(
+    { proof }: SvidAsk,
+    certificate: ClientCertificate,
+    source: string,
+  ): Promise<Result<Attestation, HttpRefusal>> {
     if (proof === undefined) return byCertificate(certificate);
     if (proof.method === 'join-token') return ok({ kind: 'join-token', token: proof.token });
     if (deps.reviewer === undefined) return refused('method_off', 'no service account tokens are taken here');
-    const reviewed = await deps.reviewer.review(proof.token);
+    const reviewed = await deps.reviewer.review(proof.token, source);
     if (reviewed.ok) return reviewed;
-    const { kind, detail } = reviewed.error;
-    return err({ kind, detail, reason: kind === 'refused' ? 'token_refused' : 'review_unavailable' });
+    const { kind, detail, reason = REVIEW_REASONS[kind], retryAfterMs, caller: account } = reviewed.error;
+    if (kind === 'refused') await deps.authority.noteRefusal({ source, account }, detail);
+    return err({ kind, detail, reason, ...(retryAfterMs !== undefined && { retryAfterMs }) });
   }
 
   async function issue(ask: SvidAsk, certificate: ClientCertificate, address: string): Promise<Answered> {
-    const attestation = await attest(ask, certificate);
+    const attestation = await attest(ask, certificate, address);
     if (!attestation.ok) return attestation;
     const issued = await deps.authority.issue(attestation.value, ask.csr, address);
     return issued.ok ? ok(json(200, answerOf(issued.value, sources.trust()))) : err(refusalOf(issued.error));
@@ -114,6 +120,8 @@ export function createSvidDesk(
     },
   };
 }
+
+const REVIEW_REASONS = { refused: 'token_refused', unavailable: 'review_unavailable' } as const;
 
 const BUSY: HttpRefusal = {
   kind: 'unavailable',

@@ -3,6 +3,7 @@ import { newSerial } from '../../core/issuance/deps.ts';
 import { issueSvid } from '../../core/issuance/svid.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { insertCertificate } from './certificate-rows.ts';
+import { putPod } from './pod-rows.ts';
 import { insertRenewal } from './renewal-rows.ts';
 import { isBarred } from './revocation-rows.ts';
 import { callerOf, rightOf } from './rights.ts';
@@ -19,6 +20,8 @@ import type { Attestation, IssuanceFault } from '../../core/model/svid.ts';
 import type { AuthorityStore, Transaction } from './authority-store.ts';
 import type { Caller } from './issuance-record.ts';
 import type { IssuingLimits } from './issuing-authority.ts';
+import type { PodKeeper } from './pod-keeper.ts';
+import type { ProvenPod } from './pod-rows.ts';
 import type { RecordKeeper } from './record-keeper.ts';
 import type { Right, RightsSettings } from './rights.ts';
 import type { OpenedSigner, SignerDesk } from './signer-desk.ts';
@@ -36,11 +39,15 @@ export type IssuerDeps = IssuanceDeps & {
   readonly records: RecordKeeper;
   readonly desk: SignerDesk;
   readonly limits: IssuingLimits;
+  /** Asked at the renewal of a pod's certificate; undefined: nobody is asked. */
+  readonly pods: PodKeeper | undefined;
 };
 
 /** The path from a request to a certificate that is stored and written down. */
 export interface Issuer {
   issue(attestation: Attestation, csr: Uint8Array, source: string): Promise<Result<IssuedSvid, IssuanceFault>>;
+  /** Writes down that a caller was refused before it could ask for a certificate, within the limits of its source. */
+  noteRefusal(caller: Caller, fault: IssuanceFault): Promise<void>;
   /** Issues the authority's own certificate. */
   issueOwn(csr: Uint8Array): Promise<Result<IssuedSvid, IssuanceFault>>;
 }
@@ -58,6 +65,8 @@ type Claim = {
   readonly attestation: Attestation | undefined;
   readonly right: Right;
   readonly request: CertificateRequest;
+  /** What the API server has just said of the caller's pod. */
+  readonly pod?: ProvenPod | undefined;
 };
 
 type Signed = { readonly svid: IssuedSvid; readonly signer: number };
@@ -74,7 +83,31 @@ class StoringIssuer implements Issuer {
   async issue(attestation: Attestation, csr: Uint8Array, source: string): Promise<Result<IssuedSvid, IssuanceFault>> {
     const caller = callerOf(attestation, source);
     const claim = this.#admit(attestation, csr, caller);
-    return claim.ok ? this.#grant(claim.value) : this.#refuse(caller, claim.error);
+    if (!claim.ok) return this.#refuse(caller, claim.error);
+    const pod = await this.#podOf(attestation, claim.value.right, source);
+    const { spiffeId } = claim.value.right;
+    return pod.ok
+      ? this.#grant({ ...claim.value, pod: pod.value })
+      : this.#refuse(caller, { fault: pod.error, spiffeId });
+  }
+
+  async noteRefusal(caller: Caller, fault: IssuanceFault): Promise<void> {
+    const { limits, records } = this.#deps;
+    if (records.hasRoom() && limits.takeSource(caller.source))
+      await this.#refuse(caller, { fault, spiffeId: undefined });
+  }
+
+  /** What was proven of the pod that asks: just now by whoever judged its token, or here where it renews. */
+  async #podOf(
+    attestation: Attestation,
+    { bearer }: Right,
+    source: string,
+  ): Promise<Result<ProvenPod | undefined, IssuanceFault>> {
+    if (attestation.kind === 'certificate') return (await this.#deps.pods?.check(bearer, source)) ?? ok(undefined);
+    if (attestation.kind !== 'kubernetes' || attestation.pod?.addresses === undefined) return ok(undefined);
+    const { namespace, serviceAccount, pod } = attestation;
+    const { name, uid, addresses = [] } = pod;
+    return ok({ uid, namespace, name, serviceAccount, addresses, provenMs: this.#deps.clock.wallMs() });
   }
 
   async issueOwn(csr: Uint8Array): Promise<Result<IssuedSvid, IssuanceFault>> {
@@ -160,7 +193,9 @@ class StoringIssuer implements Issuer {
    * is refused here is thrown away. Gives the fault.
    */
   #storeIssued({ database, record }: Transaction, claim: Claim, { svid, signer }: Signed): IssuanceFault | undefined {
-    const { caller, right } = claim;
+    const { right, pod } = claim;
+    const caller: Caller =
+      pod === undefined ? claim.caller : { ...claim.caller, pod: { name: pod.name, uid: pod.uid } };
     const atMs = this.#deps.clock.wallMs();
     const { spiffeId, serial, spkiSha256, notBeforeMs, notAfterMs } = svid;
     const wrong = this.#whatChanged(database, claim, signer, atMs);
@@ -172,6 +207,7 @@ class StoringIssuer implements Issuer {
     const certificate = { serial, signer, spiffeId, spkiSha256, how: caller.method, bearer, notBeforeMs, notAfterMs };
     insertCertificate(database, certificate, atMs);
     if (caller.renews !== undefined) insertRenewal(database, serial, caller.renews);
+    if (pod !== undefined) putPod(database, pod);
     record({ event: 'issued', atMs, caller, spiffeId, serial, spkiSha256, notBeforeMs, notAfterMs });
     return undefined;
   }

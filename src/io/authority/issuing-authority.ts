@@ -14,6 +14,13 @@ export type IssuingLimits = {
   readonly takeId: (spiffeId: SpiffeId) => boolean;
 };
 
+/** Who showed a service account token that was refused, as far as that was found out. */
+export type RefusedCaller = {
+  /** Remote address. */
+  readonly source: string;
+  readonly account: Omit<Extract<Attestation, { readonly kind: 'kubernetes' }>, 'kind'> | undefined;
+};
+
 /** For metrics and health. Times are milliseconds since the epoch. */
 export type AuthorityFigures = {
   /** Calls of `issue` since start. */
@@ -26,6 +33,13 @@ export type AuthorityFigures = {
   /** The list that is due first, and the end of the certificate that issues. */
   readonly nextUpdateMs: number;
   readonly issuerEndsMs: number;
+  /** Number of the list of the CA that issues; 0 before there is one. */
+  readonly crlNumber: number;
+  /** Roots that are believed, with their end; `sha256` of the certificate's DER. */
+  readonly roots: readonly { readonly sha256: string; readonly notAfterMs: number }[];
+  /** Renewals of pods that went on without the API server having been asked, and why it could not be asked the last time. */
+  readonly podsUnproven: number;
+  readonly podProblem: string | undefined;
   /** Issuance records that are safe in the database and not yet in the file; and records that were lost while the database could not be written. */
   readonly recordsPending: number;
   readonly recordsLost: number;
@@ -48,6 +62,11 @@ export interface IssuingAuthority {
    * and limits. Never rejects.
    */
   issue(attestation: Attestation, csr: Uint8Array, source: string): Promise<Result<IssuedSvid, IssuanceFault>>;
+  /**
+   * Writes a refusal that came before `issue` could be asked, such as that of a token, into the issuance log. Within the same limits of the source: what is
+   * beyond them is not written. Never rejects.
+   */
+  noteRefusal(caller: RefusedCaller, detail: string): Promise<void>;
   /**
    * Whom to believe now: the roots (several while they overlap) and the lists of all signers that have living certificates, that of the issuing
    * CA first, those that roots signed themselves last.

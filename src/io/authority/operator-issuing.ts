@@ -53,7 +53,7 @@ export async function issueToOperator(
     workloads: [],
   };
   const { clock, random } = deps;
-  const parts = { store, records, desk, limits: NO_LIMITS, clock, random };
+  const parts = { store, records, desk, limits: NO_LIMITS, clock, random, pods: undefined };
   const issuer = createIssuer({ rights, leafTtlMs: ttlMs, dnsNames: [] }, parts);
   const attestation = { kind: 'operator', spiffeId: spiffeId.value.id, ttlMs, dnsNames, ipAddresses } as const;
   const issued = await issuer.issue(attestation, csr, '');

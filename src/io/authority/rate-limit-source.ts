@@ -9,15 +9,24 @@ const NETWORK_GROUPS = 4;
  * IPv4-mapped one (RFC 4291 2.5.5.2) the IPv4 address. Zones (`%eth0`) do not count. What is no address is one source, `unknown`.
  */
 export function sourceOf(address: string | undefined): string {
+  const plain = plainAddress(address);
+  if (plain === undefined) return 'unknown';
+  return plain.includes(':') ? `${plain.split(':').slice(0, NETWORK_GROUPS).join(':')}::/64` : plain;
+}
+
+/**
+ * The one way in which an address is written here, so that two that are the same compare equal: four numbers, or eight groups (lower case, no zeros in
+ * front); an IPv4-mapped one (RFC 4291 2.5.5.2) is the IPv4 address. Zones do not count. Undefined for what is no address.
+ */
+export function plainAddress(address: string | undefined): string | undefined {
   const [bare = ''] = (address ?? '').split('%', 1);
   if (isIPv4(bare)) return bare;
-  if (!isIPv6(bare)) return 'unknown';
+  if (!isIPv6(bare)) return undefined;
   const groups = groupsOf(bare);
   const [high = 0, low = 0] = groups.slice(6);
   const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
   if (isMapped) return [high >> 8, high & 255, low >> 8, low & 255].join('.');
-  const network = groups.slice(0, NETWORK_GROUPS).map((group) => group.toString(16));
-  return `${network.join(':')}::/64`;
+  return groups.map((group) => group.toString(16)).join(':');
 }
 
 /** The eight numbers of a sound IPv6 address. */

@@ -1,11 +1,15 @@
+import { sha256Hex } from '../../core/identity/bytes.ts';
 import { openAuthorityStore } from './authority-store.ts';
-import { domainOf } from './ca-files.ts';
+import { domainOf, isPublished } from './ca-files.ts';
 import { countImpostors, countLiving, livingCertificate, pruneCertificates } from './certificate-rows.ts';
 import { createIssuer } from './issuer.ts';
 import { plainKeyFiles } from './key-files.ts';
+import { createPodKeeper } from './pod-keeper.ts';
+import { prunePods } from './pod-rows.ts';
 import { OwnIdentity } from './own-svid.ts';
 import { createRecordKeeper } from './record-keeper.ts';
 import { createSignerDesk } from './signer-desk.ts';
+import { storedRoots } from './signer-rows.ts';
 import { pruneTokens } from './token-rows.ts';
 import { createTrustPublisher } from './trust-publisher.ts';
 
@@ -17,9 +21,11 @@ import type { Result } from '../../core/kernel/result.ts';
 import type { Attestation, IssuanceFault, TrustDocument } from '../../core/model/svid.ts';
 import type { AuthorityStore, StoreSettings } from './authority-store.ts';
 import type { Issuer, IssuerSettings } from './issuer.ts';
-import type { AuthorityFigures, IssuingAuthority, IssuingLimits } from './issuing-authority.ts';
+import type { AuthorityFigures, IssuingAuthority, IssuingLimits, RefusedCaller } from './issuing-authority.ts';
 import type { OpenCaKey } from './key-files.ts';
 import type { OwnSvid } from './own-svid.ts';
+import type { PodDirectory } from './pod-directory.ts';
+import type { PodKeeper, PodKeeperSettings } from './pod-keeper.ts';
 import type { RecordKeeper } from './record-keeper.ts';
 import type { RightsSettings } from './rights.ts';
 import type { SignerDesk } from './signer-desk.ts';
@@ -38,6 +44,8 @@ export type IssuingSettings = RightsSettings & {
   /** Where the issuing key is, if not where it was written. */
   readonly issuingKey?: string | undefined;
   readonly store?: StoreSettings | undefined;
+  /** How renewals of pods are tied to the pods; used where `pods` is given. Default: by their address, and a day without proof. */
+  readonly podProof?: PodKeeperSettings | undefined;
 };
 
 export type IssuingAuthorityDeps = IssuanceDeps & {
@@ -46,6 +54,8 @@ export type IssuingAuthorityDeps = IssuanceDeps & {
   readonly timer: Timer;
   /** Opens CA keys. Default: unencrypted PEM files for their owner only. */
   readonly openKey?: OpenCaKey | undefined;
+  /** Who is asked whether a pod still lives before its certificate is renewed. Default: nobody. */
+  readonly pods?: PodDirectory | undefined;
 };
 
 const HOUR_MS = 3_600_000;
@@ -78,7 +88,10 @@ type Parts = {
   readonly publisher: TrustPublisher;
   readonly issuer: Issuer;
   readonly own: OwnIdentity;
+  readonly pods: PodKeeper | undefined;
 };
+
+const DEFAULT_POD_PROOF: PodKeeperSettings = { isAddressed: true, outageMs: 24 * HOUR_MS };
 
 /** What an authority does by itself, and may fail at. `cas`: CAs and their lists. */
 type Task = 'cas' | 'own' | 'log';
@@ -164,6 +177,13 @@ class RunningAuthority implements IssuingAuthority {
     return issued;
   }
 
+  async noteRefusal({ source, account }: RefusedCaller, detail: string): Promise<void> {
+    const serviceAccount = account && `${account.namespace}/${account.serviceAccount}`;
+    const caller = { method: 'kubernetes', source, serviceAccount, pod: account?.pod } as const;
+    await this.#parts?.issuer.noteRefusal(caller, { kind: 'caller_refused', detail });
+    this.#refused.set('caller_refused', (this.#refused.get('caller_refused') ?? 0) + 1);
+  }
+
   trust(): TrustDocument {
     return this.#running().publisher.document;
   }
@@ -190,7 +210,8 @@ class RunningAuthority implements IssuingAuthority {
   }
 
   figures(): AuthorityFigures {
-    const { store, records, desk, publisher } = this.#running();
+    const { store, records, desk, publisher, pods } = this.#running();
+    const roots = store.read((database) => storedRoots(database).filter(isPublished));
     const living = store.read((database) => countLiving(database, this.#deps.clock.wallMs()));
     return {
       issued: this.#issued,
@@ -199,6 +220,10 @@ class RunningAuthority implements IssuingAuthority {
       revoked: publisher.entries,
       nextUpdateMs: publisher.nextUpdateMs,
       issuerEndsMs: desk.active?.ca.notAfterMs ?? 0,
+      crlNumber: desk.active === undefined ? 0 : publisher.numberOf(desk.active.signer),
+      roots: roots.ok ? roots.value.map(({ der, notAfterMs }) => ({ sha256: sha256Hex(der), notAfterMs })) : [],
+      podsUnproven: pods?.unproven ?? 0,
+      podProblem: pods?.problem,
       recordsPending: records.pending,
       recordsLost: records.lost,
       problem: this.#problem(),
@@ -218,8 +243,10 @@ class RunningAuthority implements IssuingAuthority {
     const desk = createSignerDesk(store, { trustDomain, issuingKey, leadMs: refreshHintMs }, openKey);
     const publisher = createTrustPublisher(store, { trustDomain, crlTtlMs, refreshHintMs }, clock);
     const issuing: IssuerSettings = { rights: this.#settings, leafTtlMs, dnsNames: this.#settings.dnsNames ?? [] };
-    const issuer = createIssuer(issuing, { store, records, desk, limits, clock, random });
-    return { store, records, desk, publisher, issuer, own: new OwnIdentity(issuer) };
+    const { podProof = DEFAULT_POD_PROOF } = this.#settings;
+    const pods = this.#deps.pods && createPodKeeper(podProof, { pods: this.#deps.pods, store, clock });
+    const issuer = createIssuer(issuing, { store, records, desk, limits, clock, random, pods });
+    return { store, records, desk, publisher, issuer, own: new OwnIdentity(issuer), pods };
   }
 
   #lookLater(): void {
@@ -285,6 +312,7 @@ class RunningAuthority implements IssuingAuthority {
     if (isSet || steadyMs < PRUNE_EVERY_MS) return;
     const pruned = store.write(({ database }) => {
       pruneTokens(database, atMs - KEEP_MS);
+      prunePods(database, atMs - KEEP_MS);
       return pruneCertificates(database, atMs - KEEP_MS, PRUNE_AT_ONCE);
     });
     // Where there is more to forget, the next look goes on.

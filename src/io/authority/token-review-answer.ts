@@ -8,7 +8,16 @@ import type { Attestation } from '../../core/model/svid.ts';
 export type ServiceAccountCaller = Extract<Attestation, { kind: 'kubernetes' }>;
 
 /** Why a token says nothing. `refused`: it is no good; `unavailable`: the API server could not be asked, or is not to be believed. Neither text holds anything of the token. */
-export type ReviewFault = { readonly kind: 'refused' | 'unavailable'; readonly detail: string };
+export type ReviewFault = {
+  readonly kind: 'refused' | 'unavailable';
+  readonly detail: string;
+  /** Stable name of the reason, for the log. Default `token_refused` or `review_unavailable`. */
+  readonly reason?: string;
+  /** Soonest time at which another question may go better, milliseconds. */
+  readonly retryAfterMs?: number;
+  /** Whose token it is, where that much was found out. */
+  readonly caller?: ServiceAccountCaller;
+};
 
 const API_VERSION = 'authentication.k8s.io/v1';
 const USER_PREFIX = 'system:serviceaccount:';

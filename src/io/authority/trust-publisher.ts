@@ -28,6 +28,8 @@ export interface TrustPublisher {
   readonly document: TrustDocument;
   readonly entries: number;
   readonly nextUpdateMs: number;
+  /** Number of the newest list of a CA; 0 where there is none. */
+  numberOf(signer: number): number;
   /** True when a list has passed half of its life, or the clock was set back to before it was made. */
   isDue(atMs: number): boolean;
   /** Signs the lists that have to change, stores them, and takes up what the store says then. Gives what went wrong; what was published stays. */
@@ -44,6 +46,7 @@ export function createTrustPublisher(
 
 /** What is known of the list of one CA. */
 type Listed = {
+  readonly number: number;
   readonly said: string;
   readonly entries: number;
   readonly madeMs: number;
@@ -70,6 +73,10 @@ class Publisher implements TrustPublisher {
 
   get nextUpdateMs(): number {
     return Math.min(...[...this.#listed.values()].map(({ nextUpdateMs }) => nextUpdateMs));
+  }
+
+  numberOf(signer: number): number {
+    return this.#listed.get(signer)?.number ?? 0;
   }
 
   isDue(atMs: number): boolean {

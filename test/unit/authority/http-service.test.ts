@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 
 import { err, ok } from '../../../src/core/kernel/result.ts';
 import type { IssuanceFault } from '../../../src/core/model/svid.ts';
-import type { ServiceAccountJudge } from '../../../src/io/authority/http-settings.ts';
+import type { ServiceAccountJudge } from '../../../src/io/authority/service-account-judge.ts';
 import { FakeIssuingAuthority } from '../../support/fake-issuing-authority.ts';
 import { createKeyPair } from '../../support/pki-keys.ts';
 import { createAuthority } from '../../support/pki.ts';
@@ -115,6 +115,7 @@ describe('enrolment', () => {
     id_refused: 403,
     lifetime_refused: 403,
     rate_limited: 429,
+    proof_unavailable: 503,
     certificate_refused: 503,
     issuer_unavailable: 503,
     store_unavailable: 503,

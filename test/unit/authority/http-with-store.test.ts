@@ -17,6 +17,8 @@ import { createIssuingLimits, DEFAULT_ISSUING_RATES } from '../../../src/io/auth
 import { revoke } from '../../../src/io/authority/revoking.ts';
 import { activateRoot, prepareRoot, retireRoot } from '../../../src/io/authority/root-rotation.ts';
 import { createIssuingAuthority } from '../../../src/io/authority/running-authority.ts';
+import { createApiServer } from '../../../src/io/authority/api-server.ts';
+import { createServiceAccountJudge } from '../../../src/io/authority/service-account-judge.ts';
 import { createTokenReviewer } from '../../../src/io/authority/token-review.ts';
 import { createAuthorityClient, type AuthorityClient } from '../../../src/io/enrolment/authority-client.ts';
 import { AGENT, DAY, DOMAIN, HOUR, OWN_ID, valueOf } from '../../support/authority-world.ts';
@@ -69,8 +71,8 @@ async function world(
   context.after(() => authority.stop());
   await authority.start();
   const api = await startFakeApiServer(context);
-  const reviewer = createTokenReviewer(
-    { url: api.url, audience: 'sallyport', tokenFile: 'token', caFile: 'ca' },
+  const apiServer = createApiServer(
+    { url: api.url, tokenFile: 'token', caFile: 'ca' },
     {
       readFile: (path) => {
         return Promise.resolve(ok({ bytes: Buffer.from(path === 'ca' ? api.caPem : api.clientToken), mode: 0o600 }));
@@ -78,7 +80,8 @@ async function world(
       timer: realTimer,
     },
   );
-  context.after(() => reviewer.stop());
+  context.after(() => apiServer.stop());
+  const reviewer = createServiceAccountJudge(createTokenReviewer('sallyport', apiServer), undefined);
   const limits = { strangers: PLENTY, members: PLENTY, reads: PLENTY };
   const served = await serveAuthority(context, authority, { reviewer, limits });
 

@@ -4,7 +4,8 @@ import { describe, test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 
 import { readTokenReview } from '../../../src/io/authority/token-review-answer.ts';
-import { createTokenReviewer, inClusterReview } from '../../../src/io/authority/token-review.ts';
+import { createApiServer, inClusterApi } from '../../../src/io/authority/api-server.ts';
+import { createTokenReviewer } from '../../../src/io/authority/token-review.ts';
 import { ok, err } from '../../../src/core/kernel/result.ts';
 import { startFakeApiServer, type ApiServerFault, type FakeApiServer } from '../../support/fake-api-server.ts';
 import { createManualTimer } from '../../support/manual-timer.ts';
@@ -19,6 +20,7 @@ type World = {
   readonly api: FakeApiServer;
   readonly files: Map<string, string>;
   readonly timer: ReturnType<typeof createManualTimer>;
+  readonly server: ReturnType<typeof createApiServer>;
   readonly review: ReturnType<typeof createTokenReviewer>;
 };
 
@@ -30,8 +32,8 @@ async function world(context: TestContext): Promise<World> {
     ['ca', api.caPem],
   ]);
   const timer = createManualTimer();
-  const review = createTokenReviewer(
-    { url: api.url, audience: AUDIENCE, tokenFile: 'token', caFile: 'ca', timeoutMs: 4_321 },
+  const server = createApiServer(
+    { url: api.url, tokenFile: 'token', caFile: 'ca', timeoutMs: 4_321 },
     {
       readFile: (path) => {
         const text = files.get(path);
@@ -42,8 +44,8 @@ async function world(context: TestContext): Promise<World> {
       timer: timer.timer,
     },
   );
-  context.after(() => review.stop());
-  return { api, files, timer, review };
+  context.after(() => server.stop());
+  return { api, files, timer, server, review: createTokenReviewer(AUDIENCE, server) };
 }
 
 const GOOD = { kind: 'kubernetes', namespace: 'agents', serviceAccount: 'planner', pod: POD };
@@ -111,11 +113,11 @@ describe('a review over HTTPS', () => {
   }
 
   test('stopping ends a review under way', async (context) => {
-    const { api, review } = await world(context);
+    const { api, review, server } = await world(context);
     api.fault = { kind: 'silent' };
     const answer = review.review(TOKEN);
     await until('the review', () => api.reviews.length > 0);
-    await review.stop();
+    await server.stop();
     assert.deepEqual(await answer, unavailable('stopped'));
   });
 
@@ -344,12 +346,12 @@ describe('in a cluster', () => {
   };
   test('the environment and the files that every pod has', () => {
     const environment = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' };
-    const value = { url: 'https://10.96.0.1:443', audience: AUDIENCE, ...FILES };
-    assert.deepEqual(inClusterReview(environment, AUDIENCE), { ok: true, value });
+    const value = { url: 'https://10.96.0.1:443', ...FILES };
+    assert.deepEqual(inClusterApi(environment), { ok: true, value });
   });
   test('RFC 3986 3.2.2: an IPv6 address is bracketed', () => {
     const environment = { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '6443' };
-    const settings = inClusterReview(environment, AUDIENCE);
+    const settings = inClusterApi(environment);
     assert.equal(settings.ok && settings.value.url, 'https://[fd00::1]:6443');
   });
   for (const [host, port] of [
@@ -360,11 +362,11 @@ describe('in a cluster', () => {
     ['10.96.0.1', '443x'],
   ]) {
     test(`not where the API server is: ${host} ${port}`, () => {
-      const settings = inClusterReview({ KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port }, AUDIENCE);
+      const settings = inClusterApi({ KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port });
       assert.ok(!settings.ok && settings.error.includes('is this a pod?'));
     });
   }
-  test('outside of a pod', () => assert.equal(inClusterReview({}, AUDIENCE).ok, false));
+  test('outside of a pod', () => assert.equal(inClusterApi({}).ok, false));
 });
 
 function refused(detail: string): unknown {

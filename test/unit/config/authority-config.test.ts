@@ -46,6 +46,9 @@ crl: {listen: 0.0.0.0:8080}
   assert.ok(loaded.ok, JSON.stringify(loaded));
   assert.deepEqual(loaded.value.kubernetes, {
     audience: 'sallyport',
+    bindPod: true,
+    podAddress: true,
+    outage: 86_400_000,
     namespaces: { agents: ['planner', 'researcher'] },
   });
   assert.deepEqual(loaded.value.workloadApi?.identities[1], { id: 'spiffe://a.org/y', hint: 'internal' });
@@ -65,6 +68,15 @@ const MISTAKES: readonly (readonly [root: object, path: string])[] = [
   [{ lifetimes: { leaf: '9s' } }, 'lifetimes.leaf'],
   [{ crl: { listen: '127.0.0.1:8444' }, listen: '127.0.0.1:8444' }, 'crl.listen'],
   [{ tokens: 1 }, 'tokens'],
+  [{ health: { listen: '127.0.0.1:8444' } }, 'health.listen'],
+  [{ health: { listen: '0.0.0.0:9' }, crl: { listen: '0.0.0.0:9' } }, 'health.listen'],
+  [{ health: {} }, 'health.listen'],
+  [{ kubernetes: { bindPod: false, podAddress: false } }, 'kubernetes.podAddress'],
+  [{ kubernetes: { bindPod: false, outage: '1h' } }, 'kubernetes.outage'],
+  [{ kubernetes: { outage: '31d' } }, 'kubernetes.outage'],
+  [{ kubernetes: { publish: {} } }, 'kubernetes.publish.configMap'],
+  [{ kubernetes: { publish: { configMap: 'a/b' } } }, 'kubernetes.publish.configMap'],
+  [{ kubernetes: { publish: { configMap: 'a', namespace: '../x' } } }, 'kubernetes.publish.namespace'],
 ];
 for (const [root, path] of MISTAKES)
   test(`${JSON.stringify(root)} is a mistake at ${path}`, () => assert.deepEqual(wrong(root), [path]));
@@ -119,7 +131,7 @@ test('property: anything at all is read or refused, never thrown', () => {
 
 test('an unknown key is said with the keys of this file', () => {
   const known =
-    'one of trustDomain, dir, listen, id, privateKey, passphrase, lifetimes, crl, kubernetes, workloadApi, limits, log, shutdown';
+    'one of trustDomain, dir, listen, id, privateKey, passphrase, lifetimes, crl, health, kubernetes, workloadApi, limits, log, shutdown';
   assert.deepEqual(said({ trustdomain: 'x' }), [['trustdomain', known, 'did you mean trustDomain?']]);
   assert.deepEqual(said({ lifetimes: { leafs: '1h' } }), [
     ['lifetimes.leafs', 'one of leaf, list', 'did you mean leaf?'],
