@@ -65,6 +65,8 @@ export class Sidecar {
   #inbound: readonly InboundPort[] = [];
   #outbound: readonly OutboundPort[] = [];
   #draining = false;
+  #isOpen = false;
+  #hasHadPolicy = false;
   /** Warnings of the identity in force: each is told once while it lasts. */
   #warned: ReadonlySet<string> = new Set();
   #stopped: Promise<number> | undefined;
@@ -145,6 +147,7 @@ export class Sidecar {
     const bound = await Promise.allSettled(this.#ports.map((port) => port.start()));
     const failed = bound.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
     if (failed.length > 0) return this.#giveUp(failed, 'outside');
+    this.#isOpen = true;
     const addresses = bound.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     return { inbound: addresses.splice(0, this.#inbound.length), outbound: addresses };
   }
@@ -188,12 +191,23 @@ export class Sidecar {
     const reachable = await Promise.all(this.#inbound.map((port) => port.forwarder.ready()));
     const silent = this.#inbound.filter((_, index) => reachable[index] !== true).map((port) => port.name);
     const draining = this.#draining ? 'draining' : undefined;
+    const upstream = silent.length > 0 ? `no agent answers behind ${silent.join(', ')}` : undefined;
+    return { ...(await this.ownReadiness()), upstream: readiness(draining ?? upstream) };
+  }
+
+  /** What the sidecar itself needs to do its part, whatever the agent does. */
+  async ownReadiness(): Promise<Omit<Readiness, 'upstream'>> {
+    const draining = this.#draining ? 'draining' : undefined;
     return {
       policy: readiness(draining ?? this.#policyObstacle()),
       identity: readiness(draining ?? this.#identityObstacle() ?? (await this.#keyObstacle())),
       journal: readiness(draining ?? this.#journalObstacle()),
-      upstream: readiness(draining ?? (silent.length > 0 ? `no agent answers behind ${silent.join(', ')}` : undefined)),
     };
+  }
+
+  /** True from when identity and policy have been there and all listeners are open; never false again. */
+  get hasStarted(): boolean {
+    return this.#isOpen && this.#hasHadPolicy;
   }
 
   /** Figures of this moment, for metrics. */
@@ -282,6 +296,7 @@ export class Sidecar {
   }
 
   #onPolicy({ policy }: ActivePolicy): void {
+    this.#hasHadPolicy = true;
     this.#status?.changed();
     const { bundles, entrypoint, digest, reads } = policy;
     this.#observer.log.info({ bundles, entrypoint, digest, reads }, 'policy revision active');

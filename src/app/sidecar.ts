@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 
 import type { Config } from '../core/config/config.ts';
 import { createAdmin, type Admin } from '../io/admin/admin.ts';
+import { createProbes, type Probes } from '../io/probes/probes.ts';
 import { readConfig, type ConfigFileFault, type ConfigOrigin } from '../io/sources/config-file.ts';
 import { createLog, type Log } from '../io/telemetry/log.ts';
 import { NULL_TELEMETRY } from '../io/telemetry/null-telemetry.ts';
@@ -18,7 +19,7 @@ const DONE = 0;
 const WRONG_INPUT = 2;
 const OUTSIDE = 3;
 
-/** How long a scraper may take to read its last answer when the process ends, milliseconds. */
+/** How long a scraper or a kubelet may take to read its last answer when the process ends, milliseconds. */
 const ADMIN_GRACE_MS = 500;
 
 /** Nothing that is followed keeps a process alive; until a listener does, this has to: an identity may be waited for as long as it takes. */
@@ -63,6 +64,7 @@ class RunningSidecar {
   readonly #observer: SidecarObserver;
   readonly #log: Log;
   readonly #admin: Admin | undefined;
+  readonly #probes: Probes | undefined;
 
   /** `metrics`: undefined where nobody can read them. */
   constructor(config: Config, metrics: typeof createTelemetry | undefined) {
@@ -74,12 +76,11 @@ class RunningSidecar {
     this.#observer = createObserver(telemetry, this.#log, { id: instanceId(), version, ...config.labels });
     this.sidecar = new Sidecar(config, this.#observer);
     this.#admin = config.admin && createAdmin(config.admin, this.#adminDeps());
+    this.#probes = config.probes && createProbes(config.probes, this.#probesDeps());
   }
 
   /** Resolves when it listens; earlier where it is stopped before. */
   async start(): Promise<void> {
-    await this.sidecar.prepare();
-    await this.#startAdmin();
     const bound = await this.#open();
     for (const [index, { address, port }] of bound?.inbound.entries() ?? [])
       this.#log.info({ inbound: index, address, port }, 'listening');
@@ -87,23 +88,27 @@ class RunningSidecar {
       this.#log.info({ outbound: index, address, port }, 'outbound listening');
   }
 
+  /** Probes come first, and health before the listeners: both are asked while an identity or a policy is still waited for. */
   async #open(): ReturnType<Sidecar['open']> {
     try {
+      await this.#startDoor('probes', this.#probes);
+      await this.sidecar.prepare();
+      await this.#startDoor('admin', this.#admin);
       return await this.sidecar.open();
     } catch (error) {
-      await this.#admin?.stop(0);
+      await this.sidecar.stop(0);
+      await Promise.all([this.#admin?.stop(0), this.#probes?.stop(0)]);
       throw error;
     }
   }
 
-  /** Before the listeners: health and readiness are asked while an identity is still waited for. */
-  async #startAdmin(): Promise<void> {
-    if (this.#admin === undefined) return;
+  /** Opens what operators ask; its name is that of its section. */
+  async #startDoor(name: 'probes' | 'admin', door: Probes | Admin | undefined): Promise<void> {
+    if (door === undefined) return;
     try {
-      this.#log.info({ ...(await this.#admin.start()) }, 'admin listening');
+      this.#log.info({ ...(await door.start()) }, `${name} listening`);
     } catch (error) {
-      await this.sidecar.stop(0);
-      throw new StartFault([`admin.listen: ${String(error)}`], 'outside');
+      throw new StartFault([`${name}.listen: ${String(error)}`], 'outside');
     }
   }
 
@@ -118,9 +123,18 @@ class RunningSidecar {
     const { grace } = this.#config.shutdown;
     this.#log.info({ signal, grace_ms: grace }, 'draining');
     const lost = await this.sidecar.stop(grace);
-    await this.#admin?.stop(ADMIN_GRACE_MS);
+    await Promise.all([this.#admin?.stop(ADMIN_GRACE_MS), this.#probes?.stop(ADMIN_GRACE_MS)]);
     this.#log.info({ records_lost: lost }, 'stopped');
     return lost === 0 ? DONE : OUTSIDE;
+  }
+
+  #probesDeps(): Parameters<typeof createProbes>[1] {
+    return {
+      started: () => this.sidecar.hasStarted,
+      healthy: () => true,
+      ready: async () => Object.values(await this.sidecar.ownReadiness()).every(({ ok }) => ok),
+      log: this.#log,
+    };
   }
 
   #adminDeps(): Parameters<typeof createAdmin>[1] {

@@ -16,6 +16,7 @@ export type RawConfig = Readonly<Record<string, unknown>>;
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const JOURNAL = 'records.ndjson';
+const CONFIG_ENV = 'SALLYPORT_CONFIG';
 
 /** Bound on every wait: a condition that has not come true by then never will. */
 const PATIENCE_MS = 30_000;
@@ -35,10 +36,19 @@ export class SidecarProcess {
   readonly #reader: RecordReader;
   #isOver = false;
 
-  constructor(folder: string, configPath: string, stdout: 'ignore' | 'pipe' = 'ignore') {
+  /** `config`: the path of the file, or the text itself, which the process then gets in its environment, standing in `folder`. */
+  constructor(folder: string, config: string | { readonly text: string }, stdout: 'ignore' | 'pipe' = 'ignore') {
     this.folder = folder;
     this.#reader = new RecordReader(join(folder, JOURNAL));
-    this.#child = spawn(process.execPath, [MAIN, 'run', '--config', configPath], { stdio: ['ignore', stdout, 'pipe'] });
+    const stdio = ['ignore', stdout, 'pipe'] as const;
+    this.#child =
+      typeof config === 'string'
+        ? spawn(process.execPath, [MAIN, 'run', '--config', config], { stdio: [...stdio] })
+        : spawn(process.execPath, [MAIN, 'run', '--config-env', CONFIG_ENV], {
+            stdio: [...stdio],
+            cwd: folder,
+            env: { ...process.env, [CONFIG_ENV]: config.text },
+          });
     const { promise, resolve: ended } = Promise.withResolvers<number | NodeJS.Signals>();
     this.#exited = promise;
     this.#child.once('close', (code, signal) => {
@@ -61,6 +71,10 @@ export class SidecarProcess {
   /** Port of the first listener. */
   get port(): number {
     return this.portOf(0);
+  }
+
+  get probePort(): number {
+    return Number(this.log.find((entry) => entry.msg === 'probes listening')?.['port']);
   }
 
   get adminPort(): number {
@@ -209,6 +223,13 @@ export async function spawnSidecar(
   const path = join(folder, 'sallyport.json');
   await writeFile(path, JSON.stringify(config));
   const sidecar = new SidecarProcess(folder, path, stdout);
+  context.after(() => sidecar.kill());
+  return sidecar;
+}
+
+/** Starts the process with its configuration in the environment, without waiting for anything. */
+export function spawnSidecarByEnvironment(context: TestContext, folder: string, config: RawConfig): SidecarProcess {
+  const sidecar = new SidecarProcess(folder, { text: JSON.stringify(config) });
   context.after(() => sidecar.kill());
   return sidecar;
 }

@@ -27,7 +27,7 @@ function fileWith(path: string, value: unknown): Record<string, unknown> {
 const written = referenceRows().filter(
   (row) =>
     row.fallback !== undefined &&
-    !/^(?:inbound$|outbound\[\]|identity\.authority|identity\.federation\.NAME|admin|status|policy\.bundleServer|journal\[\])(?:\.|$)/.test(
+    !/^(?:inbound$|outbound\[\]|identity\.authority|identity\.federation\.NAME|admin|probes|status|policy\.bundleServer|journal\[\])(?:\.|$)/.test(
       row.path,
     ),
 );
