@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { defineCa } from './define-ca.ts';
+import { defineKube } from './define-kube.ts';
 import { defineLog } from './define-log.ts';
 import { definePolicyBundle } from './define-policy-bundle.ts';
 import { definePolicy } from './define-policy.ts';
@@ -61,6 +62,7 @@ function createProgram(definer: Definer): Command {
     .action(act(async ({ once }: { once?: true }) => (await import('./commands/demo.ts')).demo(once === true)));
   defineCheck(program, definer);
   defineCa(program, definer);
+  defineKube(program, definer);
   defineLog(program, definer);
   definePolicyBundle(definePolicy(program, definer), definer);
   command(program, 'version', 'Print the versions of Sallyport and of its Node.', 'sallyport version --json')
