@@ -19,7 +19,7 @@ import type { Attestation } from '../../src/core/model/svid.ts';
 import type { AuthorityStore } from '../../src/io/authority/authority-store.ts';
 import type { IssuingAuthority, IssuingLimits } from '../../src/io/authority/issuing-authority.ts';
 import type { CaDeps } from '../../src/io/authority/issuing-ca.ts';
-import type { IssuingSettings } from '../../src/io/authority/running-authority.ts';
+import type { IssuingAuthorityDeps, IssuingSettings } from '../../src/io/authority/running-authority.ts';
 import type { DrivenClock } from './driven-clock.ts';
 
 export const HOUR = 3_600_000;
@@ -38,7 +38,11 @@ export type AuthorityWorld = {
   readonly deps: CaDeps;
   readonly settings: IssuingSettings;
   /** Creates an authority over the folder and starts it; stopped when the test ends. */
-  readonly run: (settings?: Partial<IssuingSettings>, limits?: IssuingLimits) => Promise<IssuingAuthority>;
+  readonly run: (
+    settings?: Partial<IssuingSettings>,
+    limits?: IssuingLimits,
+    more?: Pick<IssuingAuthorityDeps, 'pods'>,
+  ) => Promise<IssuingAuthority>;
   /** A join token for an ID. */
   readonly token: (spiffeId?: string, ttlMs?: number) => Attestation;
   /** Lets the authority (one is running) look once, and everything that follows from it happen. */
@@ -81,10 +85,10 @@ export async function createAuthorityWorld(context: TestContext): Promise<Author
     store,
     deps,
     settings,
-    run: async (changed = {}, limits = NO_LIMITS) => {
+    run: async (changed = {}, limits = NO_LIMITS, more = {}) => {
       const authority = createIssuingAuthority(
         { ...settings, ...changed },
-        { clock, random: systemRandom, timer: clock.timer, limits },
+        { clock, random: systemRandom, timer: clock.timer, limits, ...more },
       );
       context.after(() => authority.stop());
       await authority.start();
