@@ -1,0 +1,205 @@
+import { refusal } from './injection.ts';
+import { listAt, numberAt, textAt } from './json-value.ts';
+import { meshOf } from './mesh-checks.ts';
+import { servingContainers } from './pod.ts';
+
+import type { InjectionRefusal, InjectionSettings } from '../model/injection.ts';
+import type { Asked, Protocol, PortWish } from './asked.ts';
+import type { JsonMap } from './json-value.ts';
+import type { Placed, Pod } from './pod.ts';
+
+/** A port of the agent that is reached through the sidecar only. */
+export type GuardedPort = {
+  readonly port: number;
+  /** The sidecar's port for it. */
+  readonly to: number;
+  readonly protocol: Protocol;
+  /** The name that the port has in its container. */
+  readonly name?: string | undefined;
+};
+
+/** Which ports of a pod are guarded, which stay open, and what the owner should know of the others. */
+export type PortPlan = {
+  readonly guarded: readonly GuardedPort[];
+  readonly open: readonly number[];
+  readonly refusals: readonly InjectionRefusal[];
+  readonly warnings: readonly string[];
+};
+
+/** A port that a container declares. */
+type Declared = {
+  readonly path: string;
+  readonly port: number;
+  readonly name?: string | undefined;
+  readonly raw: JsonMap;
+};
+
+/** Each has a listener of its own, with its share of memory. */
+const MAX_GUARDED = 16;
+
+/** Finds the ports to guard: what `ports` says, or every TCP port that a container declares, but those that stay open. */
+export function planPorts(pod: Pod, asked: Asked): PortPlan {
+  const { settings } = asked;
+  const declared = agentContainers(pod).flatMap(declaredPorts);
+  const tcp = declared.filter(({ raw }) => protocolOf(raw) === 'TCP');
+  const unresolved: string[] = [];
+  const number = (port: number | string): number[] => {
+    const found = typeof port === 'number' ? port : tcp.find(({ name }) => name === port)?.port;
+    if (found === undefined) unresolved.push(String(port));
+    return found === undefined ? [] : [found];
+  };
+  const open = asked.open.flatMap(number);
+  const wishes = asked.ports ?? [...new Set(tcp.map(({ port }) => port))].map((port): PortWish => ({ port }));
+  const guarded = wishes
+    .flatMap(({ port, protocol }) => number(port).map((found) => ({ port: found, protocol })))
+    .filter(({ port }) => !open.includes(port))
+    .map(({ port, protocol }, index) => {
+      const name = tcp.find((one) => one.port === port)?.name;
+      const spoken = protocol ?? asked.protocol ?? protocolOfName(name);
+      return { port, to: settings.ports.inbound + index, protocol: spoken, name };
+    });
+  return {
+    guarded,
+    open,
+    refusals: [
+      ...unresolved.map((name) =>
+        refusal('annotation_malformed', 'metadata.annotations', `no container declares a TCP port named ${name}`),
+      ),
+      ...twice(guarded),
+      ...tooMany(guarded),
+      ...collisions(declared, guarded, open, settings),
+      ...(settings.capture === 'plain' ? hostPorts(tcp, guarded) : []),
+    ],
+    warnings: warnings(declared, guarded, open, settings),
+  };
+}
+
+/** The containers that make up the agent: what serves, but the proxies of other meshes. */
+export function agentContainers(pod: Pod): readonly Placed[] {
+  return servingContainers(pod).filter(({ container }) => meshOf(container.name) === undefined);
+}
+
+/** The number of a container's port by its number or name (Kubernetes: IntOrString); undefined where no such name is declared. */
+export function portNumber(container: JsonMap, port: unknown): number | undefined {
+  if (typeof port === 'number') return port;
+  if (typeof port !== 'string') return undefined;
+  if (/^[1-9]\d{0,4}$/.test(port)) return Number(port);
+  const declared = listAt(container, 'ports').find((one) => textAt(one, 'name') === port);
+  return numberAt(declared, 'containerPort');
+}
+
+/** True where a container declares one of these ports for TCP. */
+export function declaresTcp(entry: unknown, ports: readonly { readonly port: number }[]): boolean {
+  return protocolOf(entry) === 'TCP' && ports.some(({ port }) => port === numberAt(entry, 'containerPort'));
+}
+
+function declaredPorts({ path, container }: Placed): readonly Declared[] {
+  return listAt(container, 'ports').flatMap((raw, index): Declared[] => {
+    const port = numberAt(raw, 'containerPort');
+    if (port === undefined) return [];
+    return [{ path: `${path}.ports[${index}]`, port, name: textAt(raw, 'name'), raw: raw as JsonMap }];
+  });
+}
+
+function protocolOf(entry: unknown): string {
+  return textAt(entry, 'protocol') ?? 'TCP';
+}
+
+/** By the prefix of a port's name, as service meshes read it; TLS of the agent's own can only be passed on as bytes. */
+function protocolOfName(name: string | undefined): Protocol {
+  const [prefix] = (name ?? '').split('-');
+  switch (prefix) {
+    case 'grpc':
+    case 'http2':
+    case 'h2c':
+      return 'http2';
+    case 'http':
+      return 'http';
+    case 'tcp':
+    case 'tls':
+    case 'https':
+      return 'tcp';
+    default:
+      return 'auto';
+  }
+}
+
+function twice(guarded: readonly GuardedPort[]): InjectionRefusal[] {
+  const found = guarded.filter(({ port }, index) => guarded.findIndex((one) => one.port === port) !== index);
+  return found.map(({ port }) =>
+    refusal('annotation_malformed', 'metadata.annotations', `port ${port} stands twice, by number and by name`),
+  );
+}
+
+function tooMany(guarded: readonly GuardedPort[]): InjectionRefusal[] {
+  if (guarded.length <= MAX_GUARDED) return [];
+  const message = `${guarded.length} ports to guard, and ${MAX_GUARDED} are the most; name those that peers call in the annotation sallyport.dev/ports`;
+  return [refusal('ports_too_many', 'spec.containers', message)];
+}
+
+/** The ports that the sidecar listens on in a pod. */
+export function sidecarPorts({ ports }: InjectionSettings, guarded: readonly GuardedPort[]): readonly number[] {
+  return [...guarded.map(({ to }) => to), ports.outbound, ports.probe, ports.admin];
+}
+
+function collisions(
+  declared: readonly Declared[],
+  guarded: readonly GuardedPort[],
+  open: readonly number[],
+  settings: InjectionSettings,
+): InjectionRefusal[] {
+  const taken = sidecarPorts(settings, guarded);
+  const message = (port: number) => `port ${port} is the sidecar's; let the container listen on another one`;
+  const asWritten = declared.filter(({ port, raw }) => protocolOf(raw) === 'TCP' && taken.includes(port));
+  const unwritten = [...guarded.map(({ port }) => port), ...open].filter(
+    (port) => taken.includes(port) && !asWritten.some((one) => one.port === port),
+  );
+  return [
+    ...asWritten.map(({ path, port }) => refusal('port_taken', `${path}.containerPort`, message(port))),
+    ...[...new Set(unwritten)].map((port) => refusal('port_taken', 'metadata.annotations', message(port))),
+    ...twiceTaken(taken),
+  ];
+}
+
+/** The platform's own ports run into each other: more guarded ports than there is room for behind the first. */
+function twiceTaken(taken: readonly number[]): InjectionRefusal[] {
+  const found = taken.find((port, index) => taken.indexOf(port) !== index || port > 65_535);
+  if (found === undefined) return [];
+  return [
+    refusal(
+      'port_taken',
+      'spec.containers',
+      `two listeners of the sidecar would be at port ${found}; the platform has to choose other ports for sidecars`,
+    ),
+  ];
+}
+
+/** A node's port leads to the container's by itself; nothing but a redirection could put the sidecar between. */
+function hostPorts(declared: readonly Declared[], guarded: readonly GuardedPort[]): InjectionRefusal[] {
+  return declared
+    .filter(({ raw, port }) => (numberAt(raw, 'hostPort') ?? 0) > 0 && guarded.some((one) => one.port === port))
+    .map(({ path }) =>
+      refusal(
+        'port_taken',
+        `${path}.hostPort`,
+        'a port of the node would lead past the sidecar (capture: plain); remove it, or use a Service',
+      ),
+    );
+}
+
+function warnings(
+  declared: readonly Declared[],
+  guarded: readonly GuardedPort[],
+  open: readonly number[],
+  { capture }: InjectionSettings,
+): readonly string[] {
+  const others = declared.filter(({ raw, port }) => protocolOf(raw) !== 'TCP' && !open.includes(port));
+  const closed = capture === 'redirect' ? 'it is closed' : 'it is not guarded';
+  return [
+    ...(guarded.length === 0 ? ['no port is guarded: peers cannot call this pod; declare its containerPorts'] : []),
+    ...others.map(({ raw, port }) => `port ${port}/${protocolOf(raw)} cannot be guarded; ${closed}`),
+    ...guarded
+      .filter(({ name, protocol }) => protocol === 'tcp' && /^(?:https|tls)(?:-|$)/.test(name ?? ''))
+      .map(({ port }) => `port ${port} speaks TLS itself: policy decides on its connections, not on its requests`),
+  ];
+}
