@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '../core/kernel/result.ts';
 import type { CaDeps } from '../io/authority/issuing-ca.ts';
-import { keyPath, type EncodeKey, type OpenCaKey } from '../io/authority/key-files.ts';
+import { keyFileProblem, keyPath, type EncodeKey, type OpenCaKey } from '../io/authority/key-files.ts';
 import { encodePrivateKey } from '../io/keys/encode-key.ts';
 import { createKeyOpener } from '../io/keys/key-opener.ts';
 import { readPassphrase } from '../io/keys/passphrase.ts';
@@ -11,7 +11,7 @@ const MAX_BYTES = 1_048_576;
 
 /**
  * Opens the keys of an authority, whatever their form: PEM, encrypted PEM, PKCS#12, or a file with the URI of a key in a PKCS#11 token. `folder`: where
- * references that are no absolute paths lie. A file that others than its owner can read is refused.
+ * references that are no absolute paths lie. A file that others can read than `keyRightsProblem` allows is refused.
  */
 export function caKeys(folder: string, passphrase: string | undefined): OpenCaKey {
   const opener = createKeyOpener({ passphrase });
@@ -19,10 +19,9 @@ export function caKeys(folder: string, passphrase: string | undefined): OpenCaKe
     const path = keyPath(folder, reference);
     const file = await readBounded(path, MAX_BYTES);
     if (!file.ok) return file;
-    const { bytes, mode } = file.value;
-    if ((mode & 0o077) !== 0)
-      return err(`${path}: may be read by others than its owner (mode ${mode.toString(8)}); chmod 600 it`);
-    const opened = await opener.open(path, bytes);
+    const problem = await keyFileProblem(path);
+    if (problem !== undefined) return err(problem);
+    const opened = await opener.open(path, file.value.bytes);
     return opened.ok ? ok(opened.value.privateKey) : err(`${path}: ${opened.error}`);
   };
 }

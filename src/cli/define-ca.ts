@@ -11,7 +11,12 @@ import type { CaOptions, KeyOptions, NewIssuingOptions } from './ca-options.ts';
 import type { Definer } from './define.ts';
 
 export type CaInitOptions = CaOptions &
-  NewIssuingOptions & { readonly trustDomain: string; readonly ttl: number; readonly force?: true };
+  NewIssuingOptions & {
+    readonly trustDomain: string;
+    readonly ttl: number;
+    readonly force?: true;
+    readonly ifMissing?: true;
+  };
 export type CaIssueOptions = CaOptions &
   KeyOptions & {
     readonly id: string;
@@ -52,6 +57,7 @@ function defineMaking(ca: Command, { act, terminal }: Definer): void {
   const init = [
     'sallyport ca init --trust-domain example.org',
     'sallyport ca init --trust-domain example.org --passphrase pass.txt --root-key /media/safe/root.key',
+    'sallyport ca init --if-missing --trust-domain example.org --dir /var/lib/sallyport/ca',
   ];
   command(ca, 'init', 'Make the authority of a trust domain: a root, and a CA below it that issues.', init.join('\n'))
     .addOption(new Option('--trust-domain <name>', 'SPIFFE trust domain').default('example.org'))
@@ -63,6 +69,7 @@ function defineMaking(ca: Command, { act, terminal }: Definer): void {
     .addOption(issuingKey('use this key to issue and make none: PEM, PKCS#12, or a file with a pkcs11: URI'))
     .addOption(passphrase())
     .option('--force', 'put the authority that is there aside, into a folder of its own, and begin anew')
+    .option('--if-missing', 'leave an authority of the same trust domain as it is, exit 0: for a container that starts')
     .option('--json', 'print as JSON')
     .action(act(async (options: CaInitOptions) => (await import('./commands/ca-init.ts')).init(options, terminal)));
 

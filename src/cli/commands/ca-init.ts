@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { caDeps } from '../../app/ca-keys.ts';
 import { systemClock } from '../../app/system.ts';
 import { err, ok } from '../../core/kernel/result.ts';
-import { domainForFiles, initAuthority } from '../../io/authority/ca-setup.ts';
+import { domainForFiles, initAuthority, presentAuthority } from '../../io/authority/ca-setup.ts';
 import { DEFAULT_LIST_FILE_TTL_MS, writeListFile } from '../../io/authority/list-file.ts';
 import { setAside } from '../../io/authority/set-aside.ts';
 import { fileOption, issuingRequest, withAuthority } from '../authority-at-hand.ts';
@@ -12,12 +12,17 @@ import { EXIT } from '../exit-codes.ts';
 import { inert } from '../terminal.ts';
 
 import type { CaFiles } from '../../io/authority/ca-files.ts';
+import type { Told } from '../authority-at-hand.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { CaInitOptions } from '../define-ca.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `sallyport ca init`. */
 export async function init(options: CaInitOptions, terminal: Terminal): Promise<ExitCode> {
+  if (options.force === true && options.ifMissing === true) {
+    terminal.err(terminal.style('err', 'red', 'sallyport: --force and --if-missing exclude each other'));
+    return EXIT.wrongUse;
+  }
   // A name that is none is refused below, before anything is written.
   if (options.force === true && domainForFiles(options.trustDomain).ok) {
     const aside = await makeRoom(options);
@@ -34,6 +39,11 @@ export async function init(options: CaInitOptions, terminal: Terminal): Promise<
     options,
     terminal,
     async ({ store, deps }) => {
+      if (options.ifMissing === true) {
+        const present = await presentAuthority(store, trustDomain, deps);
+        if (!present.ok) return present;
+        if (present.value !== undefined) return ok(leftAsItIs(trustDomain, present.value));
+      }
       const made = await initAuthority(store, { trustDomain, root, issuing: issuingRequest(options) }, deps);
       if (!made.ok) return made;
       const lists = await writeListFile(store, { ttlMs: DEFAULT_LIST_FILE_TTL_MS }, deps);
@@ -48,6 +58,14 @@ export async function init(options: CaInitOptions, terminal: Terminal): Promise<
     },
     true,
   );
+}
+
+function leftAsItIs(trustDomain: string, { trustBundle, rootKey, issuingKey }: CaFiles): Told {
+  return {
+    json: { trustDomain, trustBundle, rootKey, issuingKey, present: true },
+    lines: [trustBundle, rootKey, issuingKey],
+    advice: [`the authority of ${trustDomain} is there already, and was left as it is`],
+  };
 }
 
 /** Puts the authority that is there aside, but only where another can be made in its place. Gives the folder. */

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 
 import { sha256Hex } from '../../core/identity/bytes.ts';
 import { parseTrustDomain } from '../../core/identity/spiffe-id.ts';
-import { err } from '../../core/kernel/result.ts';
+import { err, ok } from '../../core/kernel/result.ts';
 import { writeCaFiles } from './ca-files.ts';
 import { LIST_MARGIN_MS, makeIssuingCa, makeRootList, putToWork } from './issuing-ca.ts';
 import { metaOf, setMeta } from './meta-rows.ts';
 import { makeRoot } from './new-root.ts';
-import { insertRoot } from './signer-rows.ts';
+import { insertRoot, storedRoots, storedSigners } from './signer-rows.ts';
 
 import type { TrustDomain } from '../../core/kernel/brand.ts';
 import type { Result } from '../../core/kernel/result.ts';
@@ -23,6 +23,28 @@ export function domainForFiles(text: string): Result<TrustDomain, string> {
   if (!domain.ok) return err(domain.error.detail);
   const isHidden = domain.value.startsWith('.');
   return isHidden ? err(`${text} would make files that nobody sees: a name begins with no dot`) : domain;
+}
+
+/**
+ * The authority of the folder, left as it is, with its files written again where they were missing: undefined where the folder has none. Refused where it is that of another
+ * trust domain.
+ */
+export async function presentAuthority(
+  store: AuthorityStore,
+  trustDomain: string,
+  { clock }: Pick<CaDeps, 'clock'>,
+): Promise<Result<CaFiles | undefined, string>> {
+  const found = store.read((database) => ({
+    domain: metaOf(database, 'trust_domain'),
+    root: storedRoots(database).findLast(({ state }) => state === 'active'),
+    signer: storedSigners(database).findLast(({ state }) => state === 'active'),
+  }));
+  if (!found.ok) return found;
+  const { domain, root, signer } = found.value;
+  if (domain === undefined) return ok(undefined);
+  if (domain !== trustDomain) return err(`${store.folder} is the authority of ${domain}, not of ${trustDomain}`);
+  const keys = { rootKey: root?.keyReference ?? '', issuingKey: signer?.keyReference ?? '' };
+  return writeCaFiles(store, keys, clock.wallMs());
 }
 
 /** Makes the authority of a trust domain: a root, an issuing CA below it, the root's list, the state. Refused where the folder has one. */

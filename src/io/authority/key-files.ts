@@ -17,14 +17,44 @@ export type OpenCaKey = (reference: string) => Promise<Result<KeyObject, string>
 /** A private key as text for a file: PKCS#8 PEM, encrypted or not. */
 export type EncodeKey = (key: KeyObject) => string;
 
-/** Opens keys that are unencrypted PEM files for their owner only. */
+/** Whose a file is, and who may do what with it. */
+export type FileRights = { readonly mode: number; readonly uid: number; readonly gid: number };
+
+/**
+ * What is wrong with the rights on the file of a CA's key, or undefined. It is for its owner only: 0400 or 0600. `groups`: those of this process. Read by a group as well
+ * where root gave it to a group of ours other than its own, and nobody but root may write it: that is how Kubernetes mounts a Secret with `fsGroup` (0440 root:GROUP, also
+ * 0640), and no slip of a umask looks like it.
+ */
+export function keyRightsProblem(
+  path: string,
+  { mode, uid, gid }: FileRights,
+  groups: readonly number[],
+): string | undefined {
+  const bits = mode & 0o777;
+  if ((bits & 0o077) === 0) return undefined;
+  if ((bits & 0o037) === 0 && uid === 0 && gid !== 0 && groups.includes(gid)) return undefined;
+  return `${path} may be read by others than its owner; \`chmod 0600 ${path}\` mends it`;
+}
+
+/** The same for a file as it is. Rejects where it is not there. */
+export async function keyFileProblem(path: string): Promise<string | undefined> {
+  // Of a Secret the path is a link to a link; what it leads to counts.
+  return keyRightsProblem(path, await stat(path), ownGroups());
+}
+
+/** None where there are no users as POSIX knows them. */
+function ownGroups(): readonly number[] {
+  const gid = process.getgid?.();
+  return [...(gid === undefined ? [] : [gid]), ...(process.getgroups?.() ?? [])];
+}
+
+/** Opens keys that are unencrypted PEM files for their owner only, or as `keyRightsProblem` lets them be. */
 export function plainKeyFiles(folder: string): OpenCaKey {
   return async (reference) => {
     const path = keyPath(folder, reference);
     try {
-      const mode = (await stat(path)).mode & 0o777;
-      if ((mode & 0o077) !== 0)
-        return err(`${path} may be read by others than its owner; \`chmod 0600 ${path}\` mends it`);
+      const problem = await keyFileProblem(path);
+      if (problem !== undefined) return err(problem);
       return openPem(path, await readFile(path, 'utf8'));
     } catch (error) {
       return err(error instanceof Error ? error.message : `${path} cannot be read`);

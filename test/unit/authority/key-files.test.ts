@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { generateKeyPair } from '../../../src/core/issuance/signing-key.ts';
-import { keyPath, plainKeyFiles, writeKeyFile } from '../../../src/io/authority/key-files.ts';
+import { keyPath, keyRightsProblem, plainKeyFiles, writeKeyFile } from '../../../src/io/authority/key-files.ts';
 import { valueOf } from '../../support/authority-world.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -35,6 +35,32 @@ test('a key that others may read is refused, with what mends it', async (context
     );
   }
 });
+
+const OURS = [61_337, 1_000, 0];
+const RIGHTS: readonly (readonly [
+  title: string,
+  rights: readonly [mode: number, uid: number, gid: number],
+  isFit: boolean,
+])[] = [
+  ['our own, as it was written', [0o600, 1_000, 1_000], true],
+  ['our own, read only', [0o400, 1_000, 1_000], true],
+  ['of root alone (no fsGroup, and we are root)', [0o400, 0, 0], true],
+  ['a Secret with defaultMode 0400 and fsGroup', [0o440, 0, 61_337], true],
+  ['a Secret with defaultMode 0600 and fsGroup', [0o640, 0, 61_337], true],
+  ['with bits of its type', [0o100440, 0, 61_337], true],
+  ['a Secret with the default mode 0644: everybody in the container reads it', [0o644, 0, 61_337], false],
+  ['a Secret for a group that is not ours', [0o440, 0, 5], false],
+  ['of root and its own group: a slip', [0o640, 0, 0], false],
+  ['our own, that a group may read: a slip', [0o440, 1_000, 61_337], false],
+  ['of root, that our group may write', [0o660, 0, 61_337], false],
+  ['of root, that our group may run', [0o450, 0, 61_337], false],
+  ['of root, that others may read', [0o444, 0, 61_337], false],
+  ['of root, that others may write', [0o442, 0, 61_337], false],
+];
+for (const [title, [mode, uid, gid], isFit] of RIGHTS)
+  test(`rights on the file of a CA's key: ${title} (${(mode & 0o777).toString(8).padStart(4, '0')})`, () => {
+    assert.equal(keyRightsProblem('a.key', { mode, uid, gid }, OURS) === undefined, isFit);
+  });
 
 test('what is no key is refused, and nothing of the file is said', async (context) => {
   const folder = await tempFolder(context);

@@ -39,7 +39,7 @@ function cluster() {
   return { state, pods };
 }
 
-const ENROLMENT: Attestation = {
+const ENROLMENT: Extract<Attestation, { kind: 'kubernetes' }> = {
   kind: 'kubernetes',
   namespace: 'agents',
   serviceAccount: 'researcher',
@@ -207,7 +207,7 @@ describe('who was let in by a pod renews while the pod lives', () => {
     const base = await createAuthorityWorld(context);
     let left = 1;
     const authority = await base.run({}, { takeSource: () => left-- > 0, takeId: () => true });
-    const { kind: _, ...account } = ENROLMENT as Extract<Attestation, { kind: 'kubernetes' }>;
+    const { kind: _, ...account } = ENROLMENT;
     await authority.noteRefusal({ source: '10.1.0.8', account }, 'pod u1 has 10.1.0.7');
     await authority.noteRefusal({ source: '10.1.0.8', account: undefined }, 'one too many');
     const lines = valueOf(base.store.read((database) => database.prepare('SELECT line FROM records').all()));
@@ -215,7 +215,7 @@ describe('who was let in by a pod renews while the pod lives', () => {
       .map((row) => JSON.parse(String(row['line'])) as { event: string; sallyport: object })
       .filter(({ event }) => event === 'refused');
     assert.equal(refused.length, 1);
-    const { prev: __, hash: ___, ...said } = refused[0]?.sallyport as Record<string, string>;
+    const { prev: __, hash: ___, ...said } = (refused[0]?.sallyport ?? {}) as Record<string, string>;
     assert.deepEqual(said, {
       method: 'kubernetes',
       source: '10.1.0.8',

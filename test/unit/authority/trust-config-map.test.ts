@@ -38,8 +38,8 @@ async function world(context: TestContext) {
   /** Until the next step waits for its time. */
   const waiting = () => until('the next step', () => clock.timers === 1);
   const rootsIn = (index: number): readonly Buffer[] => {
-    const { data } = api.applied.get(KEY)?.at(index)?.body as { data: Record<string, string> };
-    const blocks = pemBlocks(data['roots.pem'] ?? '');
+    const body = api.applied.get(KEY)?.at(index)?.body as { data: Record<string, string> } | undefined;
+    const blocks = pemBlocks(body?.data['roots.pem'] ?? '');
     return blocks.ok ? blocks.value.map(({ der }) => Buffer.from(der)) : [];
   };
   const roots = () => authority.roots.map((der) => Buffer.from(der));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { test } from 'node:test';
 
@@ -89,6 +89,51 @@ test('ca init: an authority is not replaced by accident; --force puts it aside, 
   assert.equal(await modeOf(join(dir, aside)), '700');
   assert.deepEqual((await list(ca)).certificates, []);
   assert.equal((await sallyport(['ca', 'list', '--dir', join(dir, aside)])).code, 0);
+});
+
+test('ca init --if-missing: made where there is none, and then left as it is, as often as a container starts', async (context) => {
+  const { dir, ca } = await emptyFolder(context);
+  const first = await json(ca('init', '--if-missing', '--json'));
+  assert.equal(first['present'], undefined);
+  await done(ca('issue', '--id', ID));
+  const before = await list(ca);
+  await rm(join(dir, 'example.org.pem'));
+  const again = await json(ca('init', '--if-missing', '--json'));
+  const { trustDomain, trustBundle, rootKey, issuingKey } = first;
+  assert.deepEqual(again, { trustDomain, trustBundle, rootKey, issuingKey, present: true });
+  // A file that was lost with a crash is there again.
+  assert.equal((await stat(String(trustBundle))).isFile(), true);
+  assert.deepEqual(await list(ca), before);
+  const told = await ca('init', '--if-missing');
+  assert.deepEqual([told.code, told.out], [0, [trustBundle, rootKey, issuingKey]]);
+  assert.match(told.err[0] ?? '', /the authority of example\.org is there already, and was left as it is/);
+});
+
+test('ca init --if-missing: that of another trust domain is an error, and stays', async (context) => {
+  const { dir, ca } = await caFolder(context);
+  const before = await readdir(dir);
+  const other = await refusal(ca('init', '--if-missing', '--trust-domain', 'a.test'));
+  assert.match(other, /^2 .*is the authority of example\.org, not of a\.test/);
+  assert.match(await refusal(ca('init', '--if-missing', '--force')), /^2 .*exclude each other/);
+  assert.deepEqual(await readdir(dir), before);
+});
+
+test('ca init: a root key as Kubernetes mounts a Secret is used: a link to a link, 0440 of root and our group', async (context) => {
+  if (process.getuid?.() !== 0) return context.skip('only root can give a file to a group');
+  const folder = await tempFolder(context);
+  await mkdir(join(folder, '..2026_01_01'));
+  const file = join(folder, '..2026_01_01', 'root.key');
+  await writeFile(file, generateKeyPair('p256').privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  await chmod(file, 0o440);
+  await symlink('..2026_01_01', join(folder, '..data'));
+  await symlink('..data/root.key', join(folder, 'root.key'));
+  const { ca } = await emptyFolder(context);
+  await chown(file, 0, 61_337);
+  assert.match(await refusal(ca('init', '--root-key', join(folder, 'root.key'))), /^3 .*may be read by others/);
+  const groups = process.getgroups?.() ?? [];
+  process.setgroups?.([61_337]);
+  context.after(() => process.setgroups?.(groups));
+  await done(ca('init', '--if-missing', '--root-key', join(folder, 'root.key')));
 });
 
 test('ca init --force: where another cannot be made, the one that is there stays', async (context) => {
