@@ -1,0 +1,239 @@
+import { clusterData, type ClusterData } from '../../core/composition/cluster-data.ts';
+import { BundleBuild, type Platform } from './bundle-build.ts';
+import { digestOf } from './build-cache.ts';
+import { BundleHttp } from './bundle-http.ts';
+import { PublishedBundles, type BundleName } from './published-bundles.ts';
+
+import type { Result } from '../../core/kernel/result.ts';
+import type {
+  BuildFault,
+  NamespacePolicy,
+  PolicyServiceConfig,
+  PolicyServiceDeps,
+  PolicySubject,
+  PolicyWorld,
+} from './settings.ts';
+
+/** Composes, compiles and serves the policies of all namespaces. */
+export interface PolicyService {
+  /** Binds; resolves with the address in use. Until the first `update` every answer is 503. */
+  start(): Promise<{ readonly address: string; readonly port: number }>;
+  /** What should be served from now on. Builds go on by themselves; where one fails, its last good bundle stays. */
+  update(world: PolicyWorld): void;
+  /** Resolves when everything of the last `update` was built or given up. */
+  settled(): Promise<void>;
+  /** True once everything of an `update` was built or given up. */
+  readonly synced: boolean;
+  /** What is wrong now, by `namespace`, `namespace/candidate`, and `''` for the platform. */
+  problems(): ReadonlyMap<string, readonly string[]>;
+  /** Revisions that are served, by `namespace` and `namespace/candidate`. */
+  revisions(): ReadonlyMap<string, string>;
+  /** Requests that wait for another bundle. */
+  readonly held: number;
+  stop(): Promise<void>;
+}
+
+/** Creates the service without effects. */
+export function createPolicyService(config: PolicyServiceConfig, deps: PolicyServiceDeps): PolicyService {
+  return new Service(config, deps);
+}
+
+/** A build that failed for no fault of the policy is tried again after this, milliseconds. */
+const RETRY_MS = 5_000;
+
+/** Problems that are told of one policy, and characters of each: they go into events and logs. */
+const MAX_PROBLEMS = 20;
+const MAX_PROBLEM = 1_000;
+
+type Prepared = { readonly key: string; readonly platform: Result<Platform, BuildFault> };
+
+class Service implements PolicyService {
+  readonly #deps: PolicyServiceDeps;
+  readonly #build: BundleBuild;
+  readonly #bundles = new PublishedBundles();
+  readonly #http: BundleHttp;
+  readonly #problems = new Map<string, readonly string[]>();
+  /** What each bundle was last built from, so that nothing is built twice. */
+  readonly #builtFrom = new Map<string, string>();
+  #world: PolicyWorld | undefined;
+  #cluster: { readonly data: ClusterData; readonly key: string } | undefined;
+  #prepared: Prepared | undefined;
+  /** Bundles to be looked at, by name: however often something changes, each is there once. */
+  #due = new Map<string, BundleName>();
+  #working: Promise<void> | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #synced = false;
+  #stopped = false;
+
+  constructor({ listen }: PolicyServiceConfig, deps: PolicyServiceDeps) {
+    this.#deps = deps;
+    this.#build = new BundleBuild(deps);
+    this.#http = new BundleHttp(listen, this.#bundles, deps.timer);
+  }
+
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  get held(): number {
+    return this.#http.held;
+  }
+
+  start(): Promise<{ readonly address: string; readonly port: number }> {
+    return this.#http.start();
+  }
+
+  update(world: PolicyWorld): void {
+    if (this.#stopped) return;
+    const data = clusterData(world.cluster);
+    this.#cluster = { data, key: digestOf(data.data) };
+    this.#world = world;
+    const names = [...world.namespaces].flatMap(([namespace, { candidate }]) => [
+      { namespace, candidate: false },
+      ...(candidate === undefined ? [] : [{ namespace, candidate: true }]),
+    ]);
+    this.#bundles.expect(names);
+    this.#forgetOthers(names);
+    for (const name of names) this.#due.set(keyOf(name), name);
+    this.#work();
+  }
+
+  async settled(): Promise<void> {
+    await this.#working;
+  }
+
+  problems(): ReadonlyMap<string, readonly string[]> {
+    return new Map(this.#problems);
+  }
+
+  revisions(): ReadonlyMap<string, string> {
+    const names = [...(this.#world?.namespaces.keys() ?? [])].flatMap((namespace) => [
+      { namespace, candidate: false },
+      { namespace, candidate: true },
+    ]);
+    return new Map(
+      names.flatMap((name) => {
+        const revision = this.#bundles.revision(name);
+        return revision === undefined ? [] : [[keyOf(name), revision]];
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#due.clear();
+    this.#cancelRetry?.();
+    await this.#http.stop();
+    await this.#working;
+  }
+
+  #work(): void {
+    this.#working ??= this.#workAll().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  async #workAll(): Promise<void> {
+    // Whoever calls `update` goes on first.
+    await Promise.resolve();
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- builds go one after the other: there is one compiler
+      const platform = await this.#platform();
+      const [next] = this.#due;
+      if (next === undefined) break;
+      this.#due.delete(next[0]);
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      if (platform !== undefined) await this.#look(next[1], platform);
+    }
+    this.#synced = !this.#stopped;
+  }
+
+  /** The platform's side as it is now; undefined where it is no good: then nothing is built, and everything stays as it is. */
+  async #platform(): Promise<{ readonly platform: Platform; readonly key: string } | undefined> {
+    if (this.#world === undefined || this.#stopped) return undefined;
+    const { platform } = this.#world;
+    const key = digestOf(platform.files, platform.library ?? false);
+    if (this.#prepared?.key !== key) {
+      this.#prepared = { key, platform: await this.#guarded(() => this.#build.platform(platform)) };
+      this.#tell({ kind: 'platform' }, this.#prepared.platform);
+    }
+    const prepared = this.#prepared.platform;
+    if (prepared.ok) return { platform: prepared.value, key };
+    if (prepared.error.again) this.#prepared = undefined;
+    return undefined;
+  }
+
+  async #look(name: BundleName, { platform, key: platformKey }: { platform: Platform; key: string }): Promise<void> {
+    const state = this.#world?.namespaces.get(name.namespace);
+    const cluster = this.#cluster;
+    if (state === undefined || cluster === undefined) return;
+    const policy = name.candidate ? state.candidate : state.policy;
+    if (name.candidate && policy === undefined) return;
+    const key = keyOf(name);
+    const from = digestOf(platformKey, cluster.key, policy?.files, policy?.decision);
+    if (this.#builtFrom.get(key) === from) return;
+    const built = await this.#guarded(() => this.#build.bundle(name.namespace, policy, platform, cluster.data));
+    // What is not expected any more is nobody's problem.
+    if (this.#stopped || !this.#isWanted(name, policy)) return;
+    if (built.ok || !built.error.again) this.#builtFrom.set(key, from);
+    this.#tell({ kind: name.candidate ? 'candidate' : 'policy', namespace: name.namespace }, built);
+    if (!built.ok) return;
+    const { revision } = built.value;
+    if (this.#bundles.revision(name) !== revision)
+      this.#deps.log.info({ namespace: name.namespace, candidate: name.candidate, revision }, 'policy served');
+    this.#bundles.publish(name, built.value);
+  }
+
+  #isWanted(name: BundleName, policy: NamespacePolicy | undefined): boolean {
+    const state = this.#world?.namespaces.get(name.namespace);
+    return state !== undefined && (!name.candidate || state.candidate !== undefined || policy === undefined);
+  }
+
+  /** What throws on content from outside is a fault of ours, and costs nobody else their policy. */
+  async #guarded<T>(work: () => Promise<Result<T, BuildFault>>): Promise<Result<T, BuildFault>> {
+    try {
+      return await work();
+    } catch (error) {
+      return { ok: false, error: { problems: [`a fault of ours: ${String(error)}`], again: false } };
+    }
+  }
+
+  #tell(subject: PolicySubject, result: Result<unknown, BuildFault>): void {
+    const key = subject.kind === 'platform' ? '' : keyOf({ ...subject, candidate: subject.kind === 'candidate' });
+    const problems = result.ok ? undefined : bounded(result.error.problems);
+    if (!result.ok && result.error.again) this.#retry();
+    if (problems?.join('\n') === this.#problems.get(key)?.join('\n')) return;
+    if (problems === undefined) {
+      this.#problems.delete(key);
+      this.#deps.log.info({ ...subject }, 'the policy is good again');
+    } else {
+      this.#problems.set(key, problems);
+      this.#deps.log.warn({ ...subject, problems }, 'the policy is no good; the last good one stays');
+    }
+    this.#deps.onProblem?.(subject, problems);
+  }
+
+  #retry(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#deps.timer(RETRY_MS, () => {
+      if (this.#world !== undefined) this.update(this.#world);
+    });
+  }
+
+  #forgetOthers(names: readonly BundleName[]): void {
+    const keys = new Set(names.map(keyOf));
+    for (const key of this.#builtFrom.keys()) if (!keys.has(key)) this.#builtFrom.delete(key);
+    for (const key of this.#problems.keys()) if (key !== '' && !keys.has(key)) this.#problems.delete(key);
+    this.#due = new Map([...this.#due].filter(([key]) => keys.has(key)));
+  }
+}
+
+function keyOf({ namespace, candidate }: BundleName): string {
+  return candidate ? `${namespace}/candidate` : namespace;
+}
+
+function bounded(problems: readonly string[]): readonly string[] {
+  const more = problems.length - MAX_PROBLEMS;
+  const told = problems.slice(0, MAX_PROBLEMS).map((problem) => problem.slice(0, MAX_PROBLEM));
+  return more > 0 ? [...told, `and ${more} more`] : told;
+}
