@@ -1,9 +1,18 @@
 import { InvalidArgumentError } from 'commander';
 
 import { command } from './define.ts';
+import { list } from './option-values.ts';
 
 import type { Command } from 'commander';
 import type { Definer, Json } from './define.ts';
+
+export type KubeCheckOptions = Json & {
+  readonly filename: readonly string[];
+  readonly config?: string;
+  readonly values?: string;
+  readonly namespace?: string;
+  readonly diff?: true;
+};
 
 export type KubeStatusOptions = Json & {
   readonly namespace?: string;
@@ -13,10 +22,30 @@ export type KubeStatusOptions = Json & {
 
 /** `sallyport kube …`, and what the injected init container runs. */
 export function defineKube(program: Command, definer: Definer): void {
-  const example = 'sallyport kube status';
+  const example = 'sallyport kube check -f deployment.yaml\nsallyport kube status';
   const kube = command(program, 'kube', 'What is injected into pods, and what is to be.', example);
+  defineKubeCheck(kube, definer);
   defineKubeStatus(kube, definer);
   defineRedirect(program, definer);
+}
+
+function defineKubeCheck(kube: Command, { act, terminal }: Definer): void {
+  const description =
+    'What would be injected into the pods of these manifests? Exit 1 if one would be refused. No cluster is asked.';
+  const example =
+    'sallyport kube check -f deployment.yaml --diff\nhelm template mine ./chart | sallyport kube check -f - --values sallyport-values.yaml';
+  command(kube, 'check', description, example)
+    .requiredOption('-f, --filename <file>', 'manifests, YAML or JSON; - is stdin; may be repeated', list)
+    .option('--config <file>', "the injector's configuration (default: what the chart installs)")
+    .option('--values <file>', 'values that the chart is installed with')
+    .option('-n, --namespace <name>', 'namespace of objects that name none (default: default)', namespaceName)
+    .option('--diff', 'print what would be changed, as a unified diff')
+    .option('--json', 'print as JSON')
+    .action(
+      act(async (options: KubeCheckOptions) => {
+        return (await import('./commands/kube-check.ts')).kubeCheck(options, terminal);
+      }),
+    );
 }
 
 function defineKubeStatus(kube: Command, { act, terminal }: Definer): void {
