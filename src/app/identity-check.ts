@@ -1,8 +1,8 @@
-import type { IdentitySettings } from '../core/config/identity-settings.ts';
+import type { FirstRoots, IdentitySettings } from '../core/config/identity-settings.ts';
 import { parseSpiffeId } from '../core/identity/spiffe-id.ts';
 import { createTrustStore } from '../core/identity/trust-store.ts';
 import { readToken } from '../io/enrolment/token-file.ts';
-import { readCertificates } from '../io/sources/identity-files.ts';
+import { readFirstRoots } from '../io/sources/authority-part.ts';
 import { createFilesPart } from '../io/sources/identity-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
 import { readBounded } from '../io/sources/read-file.ts';
@@ -27,9 +27,9 @@ export async function checkIdentity(settings: IdentitySettings): Promise<Identit
     case 'files':
       return checkFiles(settings);
     case 'authority': {
-      const { url, id, trustBundle, token, method } = settings.authority;
+      const { url, id, token, method } = settings.authority;
       const read = await readToken({ token, method }, readBounded);
-      const problems = [...(read.ok ? [] : [read.error]), ...(await rootProblems(trustBundle, id))];
+      const problems = [...(read.ok ? [] : [read.error]), ...(await rootProblems(settings.authority, id))];
       return { ...(await checkTrust(settings, problems)), from: `the authority at ${url}` };
     }
     case 'workload-api': {
@@ -72,10 +72,11 @@ async function checkTrust(settings: IdentitySettings, problems: Problems): Promi
 }
 
 /** The roots that the authority is checked with at the first contact. */
-async function rootProblems(path: string, authorityId: string): Promise<Problems> {
-  const [certificates, id] = [await readCertificates(path), parseSpiffeId(authorityId)];
+async function rootProblems(roots: FirstRoots, authorityId: string): Promise<Problems> {
+  const [certificates, id] = [await readFirstRoots(roots), parseSpiffeId(authorityId)];
   if (!certificates.ok) return [certificates.error];
   if (!id.ok) return [id.error.detail];
+  const place = roots.trustBundle ?? 'identity.authority.trustBundle';
   const store = createTrustStore(new Map([[id.value.trustDomain, certificates.value]]));
-  return store.ok ? [] : store.error.map(({ detail }) => `${path}: ${detail}`);
+  return store.ok ? [] : store.error.map(({ detail }) => `${place}: ${detail}`);
 }

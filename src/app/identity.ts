@@ -1,4 +1,4 @@
-import type { IdentityFiles, IdentitySettings } from '../core/config/identity-settings.ts';
+import type { FirstRoots, IdentityFiles, IdentitySettings } from '../core/config/identity-settings.ts';
 import { judgeBundleEndpoint } from '../core/identity/bundle-endpoint.ts';
 import { parseSpiffeId } from '../core/identity/spiffe-id.ts';
 import type { TrustDomain } from '../core/kernel/brand.ts';
@@ -127,7 +127,7 @@ function openKeyOf({ passphrase }: Pick<IdentityFiles, 'passphrase'>): OpenKey {
 }
 
 function authorityPart({ authority, passphrase }: Extract<IdentitySettings, { source: 'authority' }>): NamedPart {
-  const { url, id, agent, method, token, trustBundle, keyType, keep } = authority;
+  const { url, id, agent, method, token, keyType, keep } = authority;
   return {
     name: `authority at ${url}`,
     required: true,
@@ -136,7 +136,7 @@ function authorityPart({ authority, passphrase }: Extract<IdentitySettings, { so
         const secret = passphrase === undefined ? ok(undefined) : await readPassphrase(passphrase);
         if (!secret.ok) throw new Error(secret.error);
         return createAuthorityPart(
-          { trustDomain: domainOf(id), trustBundle, method, token, keyType, id: agent },
+          { ...firstRootsOf(authority), trustDomain: domainOf(id), method, token, keyType, id: agent },
           {
             ...world,
             ...watch,
@@ -147,6 +147,10 @@ function authorityPart({ authority, passphrase }: Extract<IdentitySettings, { so
         );
       }, watch.onProblem),
   };
+}
+
+function firstRootsOf({ trustBundle, trustBundlePem }: FirstRoots): FirstRoots {
+  return trustBundlePem === undefined ? { trustBundle } : { trustBundlePem };
 }
 
 function workloadPart({ socket, id }: Extract<IdentitySettings, { source: 'workload-api' }>['workloadApi']): NamedPart {

@@ -1,6 +1,6 @@
 import { parseSpiffeIdText } from '../kernel/spiffe-id-text.ts';
 import { flag, list, mapOf, oneOf, path, section, text } from './fields.ts';
-import { TRUST_DOMAIN, parseEndpointSocket, parseListLocation } from './identity-values.ts';
+import { TRUST_DOMAIN, parseCertificatePlace, parseEndpointSocket, parseListLocation } from './identity-values.ts';
 import { parseHttpUrl } from './targets.ts';
 
 import type * as z from 'zod';
@@ -22,8 +22,11 @@ const authority = section({
   id: spiffeId('the authority').describe(
     'The identity that the authority must prove; its trust domain is that of this agent.',
   ),
-  trustBundle: path('a PEM file with the roots of the trust domain').describe(
-    'Roots that the authority is checked with at the first contact, PEM. From then on the authority tells which roots are in force.',
+  trustBundle: text(
+    'the path of a PEM file with the roots of the trust domain, or the PEM itself',
+    parseCertificatePlace,
+  ).describe(
+    'Roots that the authority is checked with at the first contact: the path of a PEM file, or the PEM itself (it begins with `-----BEGIN CERTIFICATE-----`). From then on the authority tells which roots are in force.',
   ),
   method: oneOf('join-token', 'kubernetes')
     .prefault('join-token')

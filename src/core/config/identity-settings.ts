@@ -1,6 +1,12 @@
 import type { IdentityOutput } from './identity-section.ts';
 
-type Authority = NonNullable<IdentityOutput['authority']>;
+/** The roots that an authority is checked with at the first contact: the path of their file, or their PEM. */
+export type FirstRoots =
+  | { readonly trustBundle: string; readonly trustBundlePem?: undefined }
+  | { readonly trustBundle?: undefined; readonly trustBundlePem: string };
+
+/** How an authority is reached, and what it is checked with. */
+export type AuthorityAccess = Readonly<Omit<NonNullable<IdentityOutput['authority']>, 'trustBundle'>> & FirstRoots;
 type Federation = IdentityOutput['federation'][string];
 
 /** Whom this agent believes, wherever its own certificate comes from. */
@@ -30,7 +36,7 @@ export type IdentitySettings =
   | IdentityFiles
   | (TrustSettings & {
       readonly source: 'authority';
-      readonly authority: Readonly<Authority>;
+      readonly authority: AuthorityAccess;
       /** Of the key in `authority.keep`. */
       readonly passphrase: string | undefined;
     })
@@ -56,7 +62,14 @@ export function toIdentity(output: IdentityOutput): IdentitySettings {
     ...(persist !== undefined && { persist }),
   };
   const { source, authority, workloadApi = {}, privateKey = '', certificate = privateKey, passphrase } = output;
-  if (source === 'authority' && authority !== undefined) return { ...trust, source, authority, passphrase };
+  if (source === 'authority' && authority !== undefined) {
+    const { trustBundle, ...access } = authority;
+    return { ...trust, source, authority: { ...access, ...firstRoots(trustBundle) }, passphrase };
+  }
   if (source === 'workload-api') return { ...trust, source, workloadApi };
   return { ...trust, source: 'files', certificate, privateKey, passphrase };
+}
+
+function firstRoots(place: NonNullable<IdentityOutput['authority']>['trustBundle']): FirstRoots {
+  return place.kind === 'pem' ? { trustBundlePem: place.pem } : { trustBundle: place.path };
 }

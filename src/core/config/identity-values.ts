@@ -7,8 +7,24 @@ export type ListLocation =
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'http'; readonly url: string };
 
+/** Where certificates stand: in a file, or right here as PEM. */
+export type CertificatePlace =
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'pem'; readonly pem: string };
+
+/** Of certificates in a configuration: some dozens. */
+const MAX_PEM = 131_072;
+
 /** SPIFFE-ID 2.1: lower-case letters, digits, dots, dashes and underscores, at most 255 bytes. */
 export const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
+
+/** Reads the PEM of certificates (RFC 7468), known by how it begins, or a path. Whether the certificates are any good is for whoever uses them. */
+export function parseCertificatePlace(text: string): CertificatePlace | undefined {
+  if (/^\s*-----BEGIN CERTIFICATE-----/.test(text))
+    return text.length <= MAX_PEM ? { kind: 'pem', pem: text } : undefined;
+  const isPath = text !== '' && text.length <= 4_096 && !/[\0\n]/.test(text);
+  return isPath ? { kind: 'path', path: text } : undefined;
+}
 
 /** Reads a path, or an http(s) URL; any other scheme is a mistake rather than a strange file name. */
 export function parseListLocation(text: string): ListLocation | undefined {

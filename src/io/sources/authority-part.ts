@@ -13,11 +13,12 @@ import { createCsr } from '../../core/issuance/create-csr.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { judgeEnrolled, judgeTrust } from './authority-answer.ts';
 import { TRUST_WAIT_MS, createTrustLoop } from './authority-trust.ts';
-import { readCertificates } from './identity-files.ts';
+import { certificatesInText, readCertificates } from './identity-files.ts';
 import { sameBytes, standingFault } from './identity-join.ts';
 import { systemTimer } from './timer.ts';
 
 import type { KeyObject } from 'node:crypto';
+import type { FirstRoots } from '../../core/config/identity-settings.ts';
 import type { OwnIdentity } from '../../core/identity/own-identity.ts';
 import type { Moment, RenewalState } from '../../core/identity/renewal-schedule.ts';
 import type { SpiffeId, TrustDomain } from '../../core/kernel/brand.ts';
@@ -32,11 +33,9 @@ import type { AuthorityClient, ClientFault, Enrolled, IdentityPart, OwnPart, Par
 import type { Problems } from './problem.ts';
 
 /** How a sidecar stands to its authority. */
-export type AuthorityPartSettings = {
+export type AuthorityPartSettings = FirstRoots & {
   /** Ours and the authority's. */
   readonly trustDomain: TrustDomain;
-  /** Path of a PEM file with the roots that the authority is checked with at the first contact. */
-  readonly trustBundle: string;
   readonly method: 'join-token' | 'kubernetes';
   /** Path of the token, for what is told; the client reads it. */
   readonly token: string;
@@ -268,7 +267,7 @@ class AuthorityPart implements Source<IdentityPart> {
   }
 
   async #readRoots(): Promise<void> {
-    const roots = await readCertificates(this.#settings.trustBundle);
+    const roots = await readFirstRoots(this.#settings);
     if (roots.ok && !sameBytes(roots.value, this.#firstRoots)) {
       this.#firstRoots = roots.value;
       this.#trustRoots(roots.value);
@@ -330,6 +329,13 @@ class AuthorityPart implements Source<IdentityPart> {
     this.#problem = problem;
     this.#deps.onProblem(problem);
   }
+}
+
+/** The roots that the authority is checked with at the first contact, from a file or from the configuration itself. The error begins with where they stand. */
+export function readFirstRoots(roots: FirstRoots): Promise<Result<readonly Uint8Array[], string>> {
+  return roots.trustBundlePem === undefined
+    ? readCertificates(roots.trustBundle)
+    : Promise.resolve(certificatesInText(roots.trustBundlePem, 'identity.authority.trustBundle'));
 }
 
 function unused(problems: Problems): Problems {

@@ -141,6 +141,12 @@ export async function readCertificates(path: string): Promise<Result<readonly Ui
   return found.ok || !file.ok ? found : err(`${path}: ${found.error}`);
 }
 
+/** Reads certificates that stand as PEM in a configuration, at `place`, with which the error begins. */
+export function certificatesInText(pem: string, place: string): Result<readonly Uint8Array[], string> {
+  const found = certificates({ bytes: new TextEncoder().encode(pem), mode: 0 });
+  return found.ok ? found : err(`${place}: ${found.error}`);
+}
+
 /** PEM, or one list as DER (which begins with a SEQUENCE). */
 function lists(file: ReadFile): Result<readonly Uint8Array[], string> {
   return file.bytes[0] === 0x30 ? ok([file.bytes]) : blocks(file, 'X509 CRL');

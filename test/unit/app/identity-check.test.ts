@@ -43,6 +43,21 @@ async function fromAuthority(context: TestContext, files: Readonly<Record<string
 }
 
 describe('source: authority', () => {
+  test('roots that stand in the configuration itself are judged as those of a file', async (context) => {
+    const { settings } = await fromAuthority(context);
+    assert.ok(settings.source === 'authority');
+    const { trustBundle: _, ...access } = settings.authority;
+    const problems = async (trustBundlePem: string) =>
+      (await checkIdentity({ ...settings, authority: { ...access, trustBundlePem } })).problems;
+    const root = createAuthority();
+    assert.deepEqual(await problems(root.bundlePem), []);
+    assert.deepEqual(await problems('-----BEGIN CERTIFICATE-----\n'), [
+      'identity.authority.trustBundle: line 1: a block without end',
+    ]);
+    const [leaf = ''] = await problems(root.issue({ id: 'spiffe://example.org/a' }).chainPem);
+    assert.match(leaf, /^identity\.authority\.trustBundle: /);
+  });
+
   test('is not asked: a token serves once', async (context) => {
     const { settings, connections } = await fromAuthority(context);
     const found = await checkIdentity(settings);

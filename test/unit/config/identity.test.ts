@@ -31,6 +31,12 @@ function becoming(agent: string) {
   return { source: 'authority', authority: { ...AUTHORITY, agent } };
 }
 
+function firstRoots(trustBundle: string): readonly unknown[] {
+  const identity = identityOf({ source: 'authority', authority: { ...AUTHORITY, trustBundle } });
+  assert.ok(identity.source === 'authority');
+  return [identity.authority.trustBundle, identity.authority.trustBundlePem];
+}
+
 describe('source: authority', () => {
   test('what is not said has its default', () => {
     const identity = identityOf({ source: 'authority', authority: AUTHORITY });
@@ -42,6 +48,17 @@ describe('source: authority', () => {
       keyType: 'p256',
     });
     assert.deepEqual([identity.trustBundles, identity.federation, identity.revocationListUrls], [{}, {}, []]);
+  });
+
+  test('its first roots stand in a file, or are PEM that stands right here', () => {
+    const pem = '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n';
+    assert.deepEqual(firstRoots('a/roots.pem'), ['a/roots.pem', undefined]);
+    assert.deepEqual(firstRoots(pem), [undefined, pem]);
+    assert.deepEqual(firstRoots(`\n${pem}${pem}`), [undefined, `\n${pem}${pem}`]);
+    for (const trustBundle of ['', 'a\nb', 'a'.repeat(4_097), pem.padEnd(131_073), '-----BEGIN PRIVATE KEY-----\n', 7])
+      assert.deepEqual(wrong({ source: 'authority', authority: { ...AUTHORITY, trustBundle } }), [
+        'identity.authority.trustBundle',
+      ]);
   });
 
   for (const key of Object.keys(AUTHORITY)) {

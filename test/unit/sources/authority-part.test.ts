@@ -15,6 +15,7 @@ import { replaceFile, tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
 import type { TestContext } from 'node:test';
+import type { FirstRoots } from '../../../src/core/config/identity-settings.ts';
 import type { TrustDomain } from '../../../src/core/kernel/brand.ts';
 import type { Source } from '../../../src/io/sources/follower.ts';
 import type { AuthorityPartSettings } from '../../../src/io/sources/authority-part.ts';
@@ -37,7 +38,7 @@ function hour(ask: CertificateAsk, nowMs: number, authority: Authority = home, r
   return certified(ask, authority, { leaf, trust: trustOf(revision, [authority]) });
 }
 
-type Options = { readonly settings?: Partial<AuthorityPartSettings>; readonly keep?: IdentityKeep };
+type Options = { readonly settings?: Partial<Omit<AuthorityPartSettings, keyof FirstRoots>>; readonly keep?: IdentityKeep };
 
 /** A part that is not started; certificates are due at half of their life, to the millisecond. */
 async function partOf(context: TestContext, { settings = {}, keep }: Options = {}) {

@@ -15,6 +15,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
 import type { TestContext } from 'node:test';
+import type { FirstRoots } from '../../../src/core/config/identity-settings.ts';
 import type { SpiffeId, TrustDomain } from '../../../src/core/kernel/brand.ts';
 
 const AUTHORITY = 'spiffe://example.org/sallyport/authority';
@@ -28,7 +29,7 @@ async function place(context: TestContext) {
   const [keepFolder, trustBundle] = [join(folder, 'keep'), join(folder, 'roots.pem')];
   await writeFile(trustBundle, home.bundlePem);
   /** One life of the process, `passedMs` after the first one began. */
-  const live = (passedMs = 0, id?: string) => {
+  const live = (passedMs = 0, id?: string, first: FirstRoots = { trustBundle }) => {
     const clock = createDrivenClock(NOW + passedMs);
     const authority = createScriptedAuthority();
     authority.respond = (ask) => {
@@ -38,7 +39,7 @@ async function place(context: TestContext) {
     const part = createAuthorityPart(
       {
         trustDomain: 'example.org' as TrustDomain,
-        trustBundle,
+        ...first,
         method: 'join-token',
         token: '/run/token',
         keyType: 'p256',
@@ -119,6 +120,49 @@ test('a root that was taken out does not come back with a restart, though the fi
   const second = live(0.61 * HOUR);
   await second.part.start();
   assert.ok(sameBytes(second.authority.roots, next.bundle));
+});
+
+test('roots that stand in the configuration itself, as in a pod: rotated twice, and a restart goes on with what was kept', async (context) => {
+  const { live, file } = await place(context);
+  const inline = { trustBundlePem: home.bundlePem };
+  const [second, third] = [createAuthority(), createAuthority()];
+  const first = live(0, undefined, inline);
+  await first.part.start();
+  assert.ok(sameBytes(first.authority.roots, home.bundle));
+  for (const [revision, root] of [
+    ['2', second],
+    ['3', third],
+  ] as const) {
+    first.authority.respond = (ask) => {
+      const leaf = { notBefore: new Date(first.clock.wallMs()), notAfter: new Date(first.clock.wallMs() + HOUR) };
+      return certified(ask, root, { leaf, trust: trustOf(revision, [root]) });
+    };
+    first.clock.advance(0.6 * HOUR);
+    // oxlint-disable-next-line no-await-in-loop -- one rotation after the other
+    await until('the keeping', async () => (await readFile(file, 'utf8')).includes(`"revision":"${revision}"`));
+  }
+  first.part.stop();
+  // The container is started again: its roots are those that the pod was made with, and are believed no more.
+  const again = live(1.21 * HOUR, undefined, inline);
+  again.authority.respond = () => unavailable('down');
+  await again.part.start();
+  assert.equal(again.part.problem, undefined);
+  assert.ok(sameBytes(again.authority.roots, third.bundle));
+  assert.ok(sameBytes(again.part.current?.own?.chain ?? [], first.part.current?.own?.chain ?? [new Uint8Array(1)]));
+  again.part.stop();
+  // So it is once its certificate has ended: it enrols with an authority that the kept roots prove.
+  const late = live(3 * HOUR, undefined, inline);
+  late.authority.respond = (ask) => certified(ask, third, { leaf: { notAfter: new Date(NOW + 4 * HOUR) } });
+  await late.part.start();
+  assert.deepEqual([late.authority.asks[0]?.kind, late.part.problem], ['enrol', undefined]);
+  assert.ok(sameBytes(late.authority.roots, third.bundle));
+});
+
+test('roots in the configuration that are none are told by the key they stand at', async (context) => {
+  const { live } = await place(context);
+  const { part } = live(0, undefined, { trustBundlePem: '-----BEGIN CERTIFICATE-----\nx' });
+  await part.start();
+  assert.match(part.problem?.join('; ') ?? '', /^identity\.authority\.trustBundle: line 1: a block without end/);
 });
 
 test('first roots that an operator changed meanwhile count, beside those that were told', async (context) => {
