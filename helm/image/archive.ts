@@ -3,7 +3,7 @@ import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-import { fileOf, text, type ImageEntry, type ImageLayer } from './entry.ts';
+import { complete, fileOf, text, type ImageEntry, type ImageLayer } from './entry.ts';
 import { writeTar } from './tar.ts';
 
 const TYPES = {
@@ -22,11 +22,15 @@ export type ImageConfig = {
   readonly labels: Readonly<Record<string, string>>;
 };
 
-export type ArchiveOptions = {
+/** One image of an archive; layers that are the same object are written once for all. */
+export type ArchivedImage = {
   readonly layers: readonly ImageLayer[];
   readonly config: ImageConfig;
   /** `NAME:TAG`. */
   readonly tag: string;
+};
+
+export type ArchiveOptions = {
   /** Where layers lie meanwhile. */
   readonly work: string;
   /** Compress the layers: a third of the size, and ten seconds. Default false. */
@@ -41,11 +45,41 @@ type Blob = {
 type LayerBlob = Blob & { readonly diffId: string };
 
 /**
- * Writes an image as one file that `docker load`, `podman load` and `ctr images import` take, and that is an OCI image layout (image-spec 1.1) at once: what
- * `docker save` writes since version 25. The same contents give the same bytes. Returns the digest of its manifest.
+ * Writes images as one file that `docker load`, `podman load` and `ctr images import` take, and that is an OCI image layout (image-spec 1.1) at once: what
+ * `docker save` writes since version 25. The same contents give the same bytes. Returns the digests of the images' manifests.
  */
-export function writeArchive(out: string, { layers, config, tag, work, gzip = false }: ArchiveOptions): string {
-  const blobs = layers.map((layer) => layerBlob(layer, work, gzip));
+export function writeArchive(
+  out: string,
+  images: readonly ArchivedImage[],
+  { work, gzip = false }: ArchiveOptions,
+): readonly string[] {
+  const layers = [...new Set(images.flatMap((image) => image.layers))];
+  const blobs = new Map(layers.map((layer, at) => [layer, layerBlob(layer, join(work, `layer-${at}.tar`), gzip)]));
+  const written = images.map((image) => imageBlobs(image, blobs, gzip));
+  const index = {
+    schemaVersion: 2,
+    mediaType: TYPES.index,
+    manifests: written.map(({ manifest: { digest, size }, annotations }) => ({
+      mediaType: TYPES.manifest,
+      digest,
+      size,
+      annotations,
+    })),
+  };
+  const entries = complete([
+    ...[...blobs.values(), ...written.flatMap(({ about, manifest }) => [about, manifest])].map(blobEntry),
+    text('/index.json', JSON.stringify(index)),
+    text('/manifest.json', JSON.stringify(written.map(({ forDocker }) => forDocker))),
+    text('/oci-layout', JSON.stringify({ imageLayoutVersion: '1.0.0' })),
+  ]);
+  writeFileWhole(out, (sink) => writeTar(entries, sink));
+  for (const { from } of blobs.values()) if ('file' in from) rmSync(from.file);
+  return written.map(({ manifest }) => manifest.digest);
+}
+
+/** An image's configuration and manifest, and how indexes name it. */
+function imageBlobs({ layers, config, tag }: ArchivedImage, all: ReadonlyMap<ImageLayer, LayerBlob>, gzip: boolean) {
+  const blobs = layers.map((layer) => all.get(layer)).filter((blob) => blob !== undefined);
   const about = jsonBlob(configOf(config, layers, blobs));
   const manifest = jsonBlob({
     schemaVersion: 2,
@@ -53,31 +87,19 @@ export function writeArchive(out: string, { layers, config, tag, work, gzip = fa
     config: { mediaType: TYPES.config, digest: about.digest, size: about.size },
     layers: blobs.map(({ digest, size }) => ({ mediaType: gzip ? `${TYPES.layer}+gzip` : TYPES.layer, digest, size })),
   });
-  const name = tag.includes('/') ? tag : `docker.io/library/${tag}`;
-  const annotations = {
-    'io.containerd.image.name': name,
-    'org.opencontainers.image.ref.name': tag.replace(/^.*:/, ''),
+  return {
+    about,
+    manifest,
+    annotations: {
+      'io.containerd.image.name': tag.includes('/') ? tag : `docker.io/library/${tag}`,
+      'org.opencontainers.image.ref.name': tag.replace(/^.*:/, ''),
+    },
+    forDocker: { Config: pathOf(about), RepoTags: [tag], Layers: blobs.map(pathOf) },
   };
-  const index = {
-    schemaVersion: 2,
-    mediaType: TYPES.index,
-    manifests: [{ mediaType: TYPES.manifest, digest: manifest.digest, size: manifest.size, annotations }],
-  };
-  const forDocker = [{ Config: pathOf(about), RepoTags: [tag], Layers: blobs.map(pathOf) }];
-  const entries = [
-    ...[...blobs, about, manifest].map(blobEntry),
-    text('/index.json', JSON.stringify(index)),
-    text('/manifest.json', JSON.stringify(forDocker)),
-    text('/oci-layout', JSON.stringify({ imageLayoutVersion: '1.0.0' })),
-  ];
-  writeFileWhole(out, (sink) => writeTar(entries, sink));
-  for (const { from } of blobs) if ('file' in from) rmSync(from.file);
-  return manifest.digest;
 }
 
 /** A layer's archive lies in a file: Node alone is 150 MB. */
-function layerBlob(layer: ImageLayer, work: string, gzip: boolean): LayerBlob {
-  const file = join(work, `${layer.name}.tar`);
+function layerBlob(layer: ImageLayer, file: string, gzip: boolean): LayerBlob {
   if (gzip) {
     const parts: Uint8Array[] = [];
     writeTar(layer.entries, (bytes) => parts.push(bytes));

@@ -33,7 +33,8 @@ function main(): number {
     if (tree !== undefined) for (const layer of layers) writeTree(layer, join(tree, layer.name));
     if (out !== undefined) {
       const config = { ...RUN, labels: imageLabels(ROOT) };
-      const digest = writeArchive(out, { layers, config, tag: tag ?? `sallyport:${version()}`, work, gzip });
+      const image = { layers, config, tag: tag ?? `sallyport:${version()}` };
+      const [digest] = writeArchive(out, [image], { work, gzip });
       say(`${out}: ${megabytes(statSync(out).size)}, ${digest}`);
     }
     return 0;

@@ -24,6 +24,8 @@ export type ControlPlaneOptions = {
   /** Further names and addresses for its certificate. */
   readonly names?: readonly string[];
   readonly extraArgs?: readonly string[];
+  /** `lease`: the API server stands behind the `kubernetes` Service, where that can be reached. Default none. */
+  readonly endpoints?: 'none' | 'lease';
 };
 
 /** etcd and an API server: RBAC, NodeRestriction, admission of service accounts; its administrator is a member of `system:masters`. */
@@ -111,7 +113,7 @@ function startEtcd({ folder, ports }: ControlPlaneOptions): Daemon {
 }
 
 function apiServerArgs(
-  { folder, bind, address, ports, serviceRange, extraArgs = [] }: ControlPlaneOptions,
+  { folder, bind, address, ports, serviceRange, extraArgs = [], endpoints = 'none' }: ControlPlaneOptions,
   url: string,
   pki: ClusterPki,
   toKubelets: KeyPairFiles,
@@ -135,7 +137,7 @@ function apiServerArgs(
     'kubelet-preferred-address-types': 'InternalIP',
     'kubelet-client-certificate': toKubelets.certificate,
     'kubelet-client-key': toKubelets.privateKey,
-    'endpoint-reconciler-type': 'none',
+    'endpoint-reconciler-type': endpoints,
   };
   return [...flags(args), ...extraArgs];
 }

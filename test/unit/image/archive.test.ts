@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 
-import { writeArchive, type ArchiveOptions } from '../../../helm/image/archive.ts';
+import { writeArchive, type ArchivedImage } from '../../../helm/image/archive.ts';
 import { complete, fileOf, text } from '../../../helm/image/entry.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -20,7 +20,7 @@ const CONFIG = {
 
 type Descriptor = { readonly digest: string; readonly size: number; readonly mediaType: string };
 
-async function layersIn(folder: string): Promise<ArchiveOptions['layers']> {
+async function layersIn(folder: string): Promise<ArchivedImage['layers']> {
   await writeFile(join(folder, 'node'), 'a program');
   return [
     { name: 'system', entries: complete([fileOf('/usr/bin/node', join(folder, 'node'), 0o755)]) },
@@ -29,11 +29,14 @@ async function layersIn(folder: string): Promise<ArchiveOptions['layers']> {
 }
 
 /** Writes an archive and unpacks it; `read` reads its JSON members. */
-async function written(context: TestContext, options: Partial<ArchiveOptions> = {}) {
+async function written(
+  context: TestContext,
+  { tag = 'thing:1', gzip = false }: { readonly tag?: string; readonly gzip?: boolean } = {},
+) {
   const folder = await tempFolder(context);
   const out = join(folder, 'image.tar');
   const layers = await layersIn(folder);
-  const digest = writeArchive(out, { layers, config: CONFIG, tag: 'thing:1', work: folder, ...options });
+  const [digest] = writeArchive(out, [{ layers, config: CONFIG, tag }], { work: folder, gzip });
   await mkdir(join(folder, 'layout'));
   execFileSync('tar', ['-xf', out, '-C', join(folder, 'layout')]);
   const bytes = (path: string): Promise<Buffer> => readFile(join(folder, 'layout', path));
@@ -45,7 +48,7 @@ describe('an archive of an image', () => {
   test('image-spec 1.1, image layout: index, manifest, configuration and layers lead to each other by digest and size', async (context) => {
     const { digest, bytes, blob } = await written(context);
     assert.deepEqual(JSON.parse(String(await bytes('oci-layout'))), { imageLayoutVersion: '1.0.0' });
-    const index = JSON.parse(String(await bytes('index.json'))) as { manifests: Descriptor[] };
+    const index = JSON.parse(String(await bytes('index.json'))) as { manifests: [Descriptor] };
     assert.equal(index.manifests[0]?.digest, digest);
     const manifest = JSON.parse(String(await blob(index.manifests[0]))) as { config: Descriptor; layers: Descriptor[] };
     const parts = [index.manifests[0], manifest.config, ...manifest.layers];
@@ -110,11 +113,31 @@ describe('an archive of an image', () => {
     assert.ok(one.whole.equals(other.whole));
   });
 
+  test('images share the layers that are the same', async (context) => {
+    const folder = await tempFolder(context);
+    const layers = await layersIn(folder);
+    const [system] = layers;
+    const images = [layers, [system!]].map((each, at) => ({ layers: each, config: CONFIG, tag: `thing:${at}` }));
+    const digests = writeArchive(join(folder, 'image.tar'), images, { work: folder });
+    execFileSync('tar', ['-xf', 'image.tar'], { cwd: folder });
+    const listed = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as { Layers: string[] }[];
+    assert.equal(listed[1]?.Layers[0], listed[0]?.Layers[0]);
+    const { manifests } = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')) as { manifests: Descriptor[] };
+    assert.deepEqual(
+      manifests.map(({ digest }) => digest),
+      digests,
+    );
+    assert.equal(new Set(digests).size, 2);
+    // Two layers, two configurations, two manifests.
+    assert.equal((await readdir(join(folder, 'blobs/sha256'))).length, 6);
+  });
+
   test('nothing of the work is left', async (context) => {
     const folder = await tempFolder(context);
     const work = join(folder, 'work');
     await mkdir(work);
-    writeArchive(join(folder, 'image.tar'), { layers: await layersIn(folder), config: CONFIG, tag: 'thing:1', work });
+    const image = { layers: await layersIn(folder), config: CONFIG, tag: 'thing:1' };
+    writeArchive(join(folder, 'image.tar'), [image], { work });
     assert.equal(execFileSync('ls', [work], { encoding: 'utf8' }), '');
   });
 });
