@@ -14,7 +14,7 @@ function read(path: string): string {
 /** Markdown files that we write, wherever they stand. */
 function documents(): readonly string[] {
   const top = readdirSync(ROOT).filter((name) => name.endsWith('.md'));
-  const below = ['src', 'test', 'policies', 'certs', 'helm', 'examples'].flatMap((folder) =>
+  const below = ['src', 'test', 'docs', 'policies', 'certs', 'helm', 'examples'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.md') && !name.includes('node_modules'))
       .map((name) => join(folder, name)),
@@ -46,7 +46,7 @@ test('every file that the map of src names exists', () => {
 
 test('fault codes that documents name are in the table', () => {
   for (const path of documents()) {
-    for (const [, code = ''] of read(path).matchAll(/`((?:peer|policy|upstream|journal)_[a-z_]+)`/g)) {
+    for (const [, code = ''] of read(path).matchAll(/`((?:peer|policy|destination|upstream|journal)_[a-z_]+)`/g)) {
       assert.ok(code in FAULTS || code === 'policy_result', `${path} names ${code}`);
     }
   }
