@@ -78,6 +78,10 @@ export class FakeExchange implements Exchange {
   readonly receivedMonotonicMs = 50;
   readonly body: Uint8Array | Fault;
   collected = 0;
+  overheard = 0;
+  /** Lets the body go by, where somebody listens; by itself unless `silent`. */
+  passBody: (() => void) | undefined;
+  silent = false;
   answer: RefusalAnswer | undefined;
   cutBy: Fault | undefined;
   /** Called when the exchange is cut: what a forwarder under way would do. */
@@ -102,6 +106,16 @@ export class FakeExchange implements Exchange {
       const bytes = this.body.subarray(0, Math.min(wanted, limit));
       done({ bytes, complete: bytes.length === this.body.length });
     }
+  }
+
+  overhearBody(limit: number, enough: Enough | undefined, done: (body: CollectedBody) => void): void {
+    this.overheard += 1;
+    const { body } = this;
+    if (!(body instanceof Uint8Array)) return;
+    const wanted = Math.min(enough?.(body) ?? body.length, body.length);
+    const bytes = body.subarray(0, Math.min(wanted, limit));
+    this.passBody = () => done({ bytes, complete: bytes.length === body.length });
+    if (!this.silent) this.passBody();
   }
 
   refuse(answer: RefusalAnswer, done: (outcome: Outcome) => void): void {

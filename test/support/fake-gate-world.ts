@@ -7,6 +7,7 @@ import type { Outcome } from '../../src/core/model/outcome.ts';
 import type { Evaluation, InputNeeds, Policy } from '../../src/core/model/policy.ts';
 import type { PolicyInput } from '../../src/core/model/policy-input.ts';
 import type { DecisionRecord } from '../../src/core/model/record.ts';
+import type { RecordFacts } from '../../src/core/model/record-facts.ts';
 import type { ProtoDescriptors } from '../../src/core/request/grpc-body.ts';
 import { createRecorder } from '../../src/core/record/recorder.ts';
 import { fakePeer, type FakeExchange, type FakeRawExchange } from './fake-exchange.ts';
@@ -99,6 +100,7 @@ export class FakeForwarder {
 /** A gate with everything around it in memory. */
 export class FakeGateWorld {
   policy: Policy | undefined = new FakePolicy(true);
+  candidate: Policy | undefined = undefined;
   identity: JudgeIdentity = () => fakePeer();
   /** Who we are. */
   ownId: SpiffeId | undefined = 'spiffe://example.org/agents/researcher' as SpiffeId;
@@ -106,6 +108,7 @@ export class FakeGateWorld {
   readonly journal: FakeJournal;
   readonly forwarder = new FakeForwarder();
   readonly observed: string[] = [];
+  readonly facts: RecordFacts[] = [];
   readonly gate: Gate<FakeExchange, FakeRawExchange>;
   #monotonicMs = 100;
 
@@ -121,10 +124,16 @@ export class FakeGateWorld {
         identity: (presented, resumed) => this.identity(presented, resumed),
         ownId: () => this.ownId,
         policy: () => this.policy,
+        candidate: () => this.candidate,
         descriptors: () => this.descriptors,
         record: (facts) => recorder.record(facts),
         journal,
-        observer: { decided: (_facts, verdict, code) => void this.observed.push(`${verdict} ${code ?? '-'}`) },
+        observer: {
+          decided: (facts, verdict, code) => {
+            this.observed.push(`${verdict} ${code ?? '-'}`);
+            this.facts.push(facts);
+          },
+        },
         forward: this.forwarder.forward,
         forwardRaw: this.forwarder.forward,
       },

@@ -10,6 +10,7 @@ import type { Trace } from '../model/request.ts';
 import type { RawExchange } from './exchange.ts';
 import { judge, type Judgement } from './judgement.ts';
 import type { JournalPort } from './ports.ts';
+import type { Trial } from './trial.ts';
 
 /** A case as its gate keeps it. */
 export interface OpenCase {
@@ -25,6 +26,8 @@ export type CaseHost = {
   readonly clock: Clock;
   readonly journal: JournalPort;
   readonly policy: () => Policy | undefined;
+  /** The policy on trial, where there is one. */
+  readonly candidate: () => Policy | undefined;
   /** Called once, when the case is closed. `reserved`: room in the journal was taken for it. */
   closed(closed: OpenCase, facts: RecordFacts, reserved: boolean): void;
 };
@@ -45,6 +48,8 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
   protected reason: Fault | undefined;
   protected trace: Trace | undefined;
   protected destination: Destination | undefined;
+  /** Begun once the policy in force has answered. */
+  protected trial: Trial | undefined;
   #state: 'deciding' | 'forwarding' | 'refusing' | 'closed' = 'deciding';
   #reserved = false;
   #forwardedAtMs: number | undefined;
@@ -133,6 +138,7 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
       decision: judgement?.decision,
       fault: this.reason,
       mode: this.host.mode,
+      candidate: this.trial?.facts(),
       trace: this.trace,
       outcome,
       evaluationNs: judgement?.evaluationNs ?? 0,
@@ -152,5 +158,6 @@ export abstract class Case<X extends ExchangeFacts> implements OpenCase {
     this.judgement = undefined;
     this.unjudgedInput = undefined;
     this.trace = undefined;
+    this.trial = undefined;
   }
 }

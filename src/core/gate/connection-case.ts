@@ -8,6 +8,8 @@ import { rawConnectionInput, type ConnectionInput } from './input.ts';
 import { judge } from './judgement.ts';
 import { Permit } from './permit.ts';
 import type { Forward } from './ports.ts';
+import type { ReadInput } from './readings.ts';
+import { Trial } from './trial.ts';
 
 /** One connection whose bytes are forwarded unread (TCP): decided on who is calling, before the first byte; recorded when it ends. */
 export class ConnectionCase<R extends RawExchange> extends Case<R> {
@@ -24,6 +26,11 @@ export class ConnectionCase<R extends RawExchange> extends Case<R> {
     const policy = this.host.policy();
     if (policy !== undefined) this.judgement = judge(policy, rawConnectionInput(this.#input), this.host.clock);
     const denial = policy === undefined ? fault('policy_unavailable', 'no policy revision is active') : this.#denial();
+    const candidate = this.host.candidate();
+    if (candidate !== undefined) {
+      const read = (): ReadInput => ({ input: rawConnectionInput(this.#input), fault: undefined });
+      this.trial = new Trial(candidate, read, this.host.clock, denial === undefined, false);
+    }
     if (denial !== undefined && this.host.mode === 'enforce') {
       this.refuse(denial);
       return;
@@ -32,6 +39,7 @@ export class ConnectionCase<R extends RawExchange> extends Case<R> {
     this.forwarding();
     const permit = Permit.mint(this.decisionId, this.exchange.connection, undefined);
     this.#forward(permit, this.exchange, (outcome) => this.close(outcome));
+    this.trial?.weigh();
   }
 
   #denial(): Fault | undefined {

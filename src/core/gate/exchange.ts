@@ -40,6 +40,11 @@ export interface Exchange {
    * Fails with `request_timeout`, `peer_aborted` or `request_malformed` (framing broke).
    */
   collectBody(limit: number, enough: Enough | undefined, done: (body: CollectedBody | Fault) => void): void;
+  /**
+   * Hears the body as it goes by, without holding, asking for or delaying any of it, until it ends, `enough` is reached or `limit` bytes are there; to be called before
+   * anybody reads it. `done` is called at most once: not at all where the body breaks off, or is not read before the exchange ends.
+   */
+  overhearBody(limit: number, enough: Enough | undefined, done: (body: CollectedBody) => void): void;
   /** Writes the refusal and ends the exchange. The outcome is `refused`, or `aborted` when the peer was gone. */
   refuse(answer: RefusalAnswer, done: (outcome: Outcome) => void): void;
   /** Ends the exchange at once from our side: resets the stream or closes the connection. Forwarding under way ends with outcome `aborted` by `us`. */

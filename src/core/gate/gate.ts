@@ -60,6 +60,8 @@ export type GateDeps<E, R> = {
   readonly ownId: () => SpiffeId | undefined;
   /** The active policy revision; undefined until one is. */
   readonly policy: () => Policy | undefined;
+  /** A policy on trial, asked beside the active one about everything; its answer is recorded and changes nothing. None without it. */
+  readonly candidate?: (() => Policy | undefined) | undefined;
   readonly descriptors: () => ProtoDescriptors | undefined;
   readonly record: MakeRecord;
   readonly journal: JournalPort;
@@ -90,6 +92,7 @@ export class Gate<E extends Exchange, R extends RawExchange> {
       clock: deps.clock,
       journal: deps.journal,
       policy: deps.policy,
+      candidate: deps.candidate ?? noCandidate,
       closed: (closed, facts, reserved) => {
         this.#open.delete(closed);
         this.#peers.leave(facts.peer);
@@ -225,6 +228,10 @@ export class Gate<E extends Exchange, R extends RawExchange> {
     } else if (reserved) this.#deps.journal.release();
     this.#deps.observer.decided(facts, verdictOf(facts), facts.fault?.code);
   }
+}
+
+function noCandidate(): undefined {
+  return undefined;
 }
 
 function rejectedBy(peer: IdentifiedPeer, reason: Fault): Peer {

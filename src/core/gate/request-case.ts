@@ -24,6 +24,7 @@ import { Permit } from './permit.ts';
 import type { Forward } from './ports.ts';
 import { bodyWanted, readInput, type ReadInput } from './readings.ts';
 import { refusalAnswer } from './refusal.ts';
+import { Trial } from './trial.ts';
 
 /** What a request case needs besides its host. */
 export type RequestGuard<E> = {
@@ -132,10 +133,13 @@ export class RequestCase<E extends Exchange> extends Case<E> {
   #withoutPolicy(request: CanonicalRequest): void {
     const unavailable = fault('policy_unavailable', 'no policy revision is active');
     if (this.host.mode === 'enforce') {
+      this.reason = unavailable;
+      this.#try(request, undefined);
       this.refuse(unavailable);
       return;
     }
     this.reason = unavailable;
+    this.#try(request, undefined);
     this.#pass(request, NO_OBLIGATIONS);
   }
 
@@ -144,12 +148,15 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     if (read.fault !== undefined && this.host.mode === 'enforce') {
       // OPA-Envoy: what cannot be parsed is refused before any policy runs.
       this.unjudgedInput = read.input;
+      this.reason = read.fault;
+      this.#try(request, collected);
       this.refuse(read.fault);
       return;
     }
     this.judgement = judge(policy, read.input, this.host.clock);
     const { decision } = this.judgement;
     this.reason = read.fault ?? (decision.kind === 'deny' ? decision.fault : undefined);
+    this.#try(request, collected);
     if (this.host.mode === 'shadow') {
       // A policy on trial must not change traffic in any way, so its obligations are not carried out either (promise 5).
       this.#pass(request, NO_OBLIGATIONS);
@@ -158,6 +165,22 @@ export class RequestCase<E extends Exchange> extends Case<E> {
       this.#denial = decision.answer;
       this.refuse(decision.fault);
     }
+  }
+
+  /**
+   * Puts the request before the candidate too, once the policy in force has answered. What only the candidate wants of the body is heard as it goes by: were it
+   * held, a candidate could delay what it has no say in, or be the reason that it fails.
+   */
+  #try(request: CanonicalRequest, collected: CollectedBody | undefined): void {
+    const candidate = this.host.candidate();
+    if (candidate === undefined) return;
+    const { limits, descriptors } = this.#guard;
+    const wanted = collected === undefined ? bodyWanted(request, candidate.needs, descriptors()) : undefined;
+    const read = (heard: CollectedBody | undefined): ReadInput => this.#read(request, candidate, heard ?? collected);
+    const trial = new Trial(candidate, read, this.host.clock, this.reason === undefined, wanted !== undefined);
+    this.trial = trial;
+    if (wanted === undefined) return;
+    this.exchange.overhearBody(limits.inspectedBodyBytes, wanted.enough, (body) => trial.heard(body));
   }
 
   #read(request: CanonicalRequest, policy: Policy, collected: CollectedBody | undefined): ReadInput {
@@ -177,6 +200,7 @@ export class RequestCase<E extends Exchange> extends Case<E> {
     const permitted = applyObligations(request, obligations);
     const permit = Permit.mint(this.decisionId, this.exchange.connection, permitted, this.destination);
     this.#guard.forward(permit, this.exchange, (outcome) => this.close(outcome));
+    this.trial?.weigh();
   }
 
   protected override letGo(): void {

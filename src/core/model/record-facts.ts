@@ -9,6 +9,15 @@ import type { Evaluation, Policy } from './policy.ts';
 import type { PolicyInput } from './policy-input.ts';
 import type { Trace } from './request.ts';
 
+/** What a policy on trial would have said, had it been in force. It never decided anything. */
+export type CandidateFacts = {
+  readonly policy: Policy;
+  /** Undefined where it could not be asked: it reads the body, and the body never came by whole. */
+  readonly decision: Decision | undefined;
+  /** It would have let through what was refused, or refused what was let through. */
+  readonly differs: boolean;
+};
+
 /** Everything that is known about a decided request when it ends; `record` makes the line from it. */
 export type RecordFacts = {
   readonly decisionId: DecisionId;
@@ -27,6 +36,8 @@ export type RecordFacts = {
   /** Why it was refused, or would have been; undefined for an allow. */
   readonly fault: Fault | undefined;
   readonly mode: 'enforce' | 'shadow';
+  /** Absent where there is no candidate, and where no policy was asked because something else refused first. */
+  readonly candidate?: CandidateFacts | undefined;
   readonly trace: Trace | undefined;
   readonly outcome: Outcome;
   readonly evaluationNs: number;

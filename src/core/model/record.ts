@@ -55,6 +55,19 @@ export type SallyportRecord = {
   readonly request?: { readonly method: string; readonly target: string };
   readonly reasons: readonly string[];
   readonly mode: 'enforce' | 'shadow';
+  /** What the candidate of `policy.candidate` would have said; absent where there is none, and where no policy was asked. */
+  readonly candidate?: {
+    readonly revision: string;
+    /** `unknown`: it reads the body, which never came by whole. */
+    readonly verdict: 'allow' | 'deny' | 'unknown';
+    readonly fault?: string;
+    /** What exactly was wrong, for the operator; with `fault`. */
+    readonly detail?: string;
+    /** Left out where the candidate or the policy in force masks records: no rule could mask them here. */
+    readonly reasons?: readonly string[];
+    /** True where it would have let through what was refused, or refused what was let through. */
+    readonly differs: boolean;
+  };
   readonly outcome: {
     readonly kind: 'forwarded' | 'refused' | 'upstream-failed' | 'aborted';
     readonly status: number;

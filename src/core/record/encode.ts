@@ -1,5 +1,5 @@
 import type { Destination, ProvenServer } from '../model/destination.ts';
-import type { RecordFacts } from '../model/record-facts.ts';
+import type { CandidateFacts, RecordFacts } from '../model/record-facts.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { quote } from './json-text.ts';
 
@@ -25,6 +25,7 @@ const MAX_METHOD = 64;
 const MAX_TARGET = 2_048;
 const MAX_POINTERS = 256;
 const MAX_IDS = 16;
+const MAX_REVISION = 512;
 /** SPIFFE-ID 2.3. */
 const MAX_ID = 2_048;
 
@@ -71,9 +72,25 @@ function encodeSallyport(facts: RecordFacts, found: Findings): string {
     part += `,"request":{"method":${quote(method, MAX_METHOD)},"target":${quote(target, MAX_TARGET)}}`;
   }
   part += `,"reasons":${texts(found.reasons, MAX_REASONS, MAX_REASON)},"mode":"${facts.mode}"`;
+  if (facts.candidate !== undefined) part += encodeCandidate(facts.candidate, facts);
   part += `,"outcome":${encodeOutcome(facts.outcome, facts.totalMs)}`;
   const cached = evaluation !== undefined && evaluation.kind !== 'failed' && evaluation.cached;
   return `${part},"cached":${cached},"steps":${natural(evaluation?.steps ?? 0)},`;
+}
+
+function encodeCandidate({ policy, decision, differs }: CandidateFacts, facts: RecordFacts): string {
+  const revisions = Object.values(policy.bundles).map(({ revision }) => revision);
+  let part = `,"candidate":{"revision":${quote(revisions.join(','), MAX_REVISION)}`;
+  part += `,"verdict":"${decision?.kind ?? 'unknown'}"`;
+  if (decision?.kind === 'deny') {
+    part += `,"fault":"${decision.fault.code}","detail":${quote(decision.fault.detail, MAX_MESSAGE)}`;
+  }
+  // Reasons are made of the input: where somebody masks records, what was masked there must not stand here.
+  const isMasked = policy.mask !== undefined || facts.policy?.mask !== undefined;
+  if (decision !== undefined && decision.reasons.length > 0 && !isMasked) {
+    part += `,"reasons":${texts(decision.reasons, MAX_REASONS, MAX_REASON)}`;
+  }
+  return `${part},"differs":${differs}}`;
 }
 
 function encodeDestination({ name, address, ids }: Destination, outcome: Outcome): string {

@@ -12,7 +12,8 @@ export class Http1Request extends IncomingMessage {
   asksForUpgrade = false;
 
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
-    if (chunk instanceof Uint8Array) this.exchange?.received(chunk.length);
+    if (chunk instanceof Uint8Array) this.exchange?.received(chunk);
+    else if (chunk === null) this.exchange?.receivedAll();
     return super.push(chunk, encoding);
   }
 }

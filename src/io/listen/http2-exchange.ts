@@ -148,9 +148,9 @@ export class Http2Exchange extends OpenExchange {
     else this.cut(fault('headers_too_large', 'trailers'));
   }
 
-  override received(length: number): void {
-    this.#connection.guard.explainData(length);
-    super.received(length);
+  override received(chunk: Uint8Array): void {
+    this.#connection.guard.explainData(chunk.length);
+    super.received(chunk);
   }
 
   /**
@@ -280,7 +280,9 @@ function closeEarly(stream: ServerHttp2Stream): void {
 
 /** Counts what arrives before it is buffered. Shared by all streams. */
 function countedPush(this: ServerHttp2Stream, chunk: unknown, encoding?: BufferEncoding): boolean {
-  if (chunk instanceof Uint8Array) (this as Stream)[EXCHANGE]?.received(chunk.length);
+  if (chunk instanceof Uint8Array) (this as Stream)[EXCHANGE]?.received(chunk);
+  // A stream that was reset is ended by Node too, once it is closed.
+  else if (chunk === null && !this.closed) (this as Stream)[EXCHANGE]?.receivedAll();
   return Duplex.prototype.push.call(this, chunk, encoding);
 }
 

@@ -9,6 +9,7 @@ import type { Limits } from '../../core/model/limits.ts';
 import type { Outcome } from '../../core/model/outcome.ts';
 import type { RawHead } from '../../core/model/request.ts';
 import { BodyCollector } from './body-collector.ts';
+import { BodyListener } from './body-listener.ts';
 import type { ClosedBy, DownstreamBody, HttpExchange } from './downstream.ts';
 import type { AdmittedPeer } from './handler.ts';
 import type { OpenConnection } from './open-connection.ts';
@@ -41,6 +42,7 @@ export abstract class OpenExchange implements HttpExchange {
   /** The body broke off while nobody was listening. */
   #bodyFault: Ending | undefined = undefined;
   #collector: BodyCollector | undefined = undefined;
+  #listener: BodyListener | undefined = undefined;
   #refusal: { readonly answer: RefusalAnswer; readonly done: (outcome: Outcome) => void } | undefined = undefined;
   #onClosed: ((fault: Fault, by: ClosedBy) => void) | undefined = undefined;
   readonly #progress: ProgressWatch;
@@ -88,6 +90,12 @@ export abstract class OpenExchange implements HttpExchange {
       if ('complete' in result && result.complete) this.body = { kind: 'bytes', bytes: result.bytes };
       done(result);
     });
+  }
+
+  overhearBody(limit: number, enough: Enough | undefined, done: (body: CollectedBody) => void): void {
+    if (this.body.kind === 'none') done({ bytes: NO_BYTES, complete: true });
+    else if (this.body.kind === 'bytes') done({ bytes: this.body.bytes, complete: true });
+    else if (this.isOpen && this.bytesIn === 0) this.#listener = new BodyListener(limit, enough, done);
   }
 
   refuse(answer: RefusalAnswer, done: (outcome: Outcome) => void): void {
@@ -174,10 +182,16 @@ export abstract class OpenExchange implements HttpExchange {
   protected abstract kill(reason: Fault): void;
 
   /** Counts body bytes as they arrive and holds them to `Limits.bodyBytes`. */
-  received(length: number): void {
-    this.bytesIn += length;
+  received(chunk: Uint8Array): void {
+    this.bytesIn += chunk.length;
+    this.#listener?.hear(chunk);
     const limit = this.home.host.limits.bodyBytes;
     if (limit > 0 && this.bytesIn > limit) this.bodyFailed(fault('body_too_large', `more than ${limit} bytes`), 'us');
+  }
+
+  /** The last byte of the body has arrived. */
+  receivedAll(): void {
+    this.#listener?.end();
   }
 
   protected settleSent(): void {
@@ -207,6 +221,7 @@ export abstract class OpenExchange implements HttpExchange {
     this.onSent = undefined;
     this.#onClosed = undefined;
     this.#refusal = undefined;
+    this.#listener = undefined;
     this.home.release(this);
   }
 
