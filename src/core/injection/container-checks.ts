@@ -1,6 +1,6 @@
 import { refusal } from './injection.ts';
 import { at, listAt, mapAt, numberAt, textAt } from './json-value.ts';
-import { REDIRECT, SIDECAR, VOLUMES } from './names.ts';
+import { isOurName, isOurVolume } from './names.ts';
 import { userMessage } from './pod-checks.ts';
 
 import type { InjectionRefusal, InjectionSettings } from '../model/injection.ts';
@@ -19,34 +19,17 @@ const POWERS: readonly string[] = [
   'PERFMON',
 ];
 
-const OUR_VOLUMES: readonly string[] = Object.values(VOLUMES);
-
 /** What makes a container unfit to stand beside a sidecar: its name, its user, its powers, what it mounts. `uids` are the sidecar's. */
 export function containerRefusals(
   placed: Placed,
   uids: readonly number[],
   { allowPrivileged }: Pick<InjectionSettings, 'allowPrivileged'>,
 ): readonly InjectionRefusal[] {
-  return [
-    ...nameTaken(placed),
-    ...userTaken(placed, uids),
-    ...(allowPrivileged ? [] : powers(placed)),
-    ...mounts(placed),
-  ];
-}
-
-/** The names of our containers. */
-export function isOurName(name: string): boolean {
-  return name === SIDECAR || name === REDIRECT;
-}
-
-/** Our volumes; names of that form are kept for later ones. */
-export function isOurVolume(name: string): boolean {
-  return OUR_VOLUMES.includes(name);
+  if (isOurName(placed.container.name)) return nameTaken(placed);
+  return [...userTaken(placed, uids), ...(allowPrivileged ? [] : powers(placed)), ...mounts(placed)];
 }
 
 function nameTaken({ path, container }: Placed): InjectionRefusal[] {
-  if (!isOurName(container.name)) return [];
   return [
     refusal('name_taken', `${path}.name`, `${container.name} is the name of an injected container; choose another one`),
   ];

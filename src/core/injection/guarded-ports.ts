@@ -1,6 +1,7 @@
 import { refusal } from './injection.ts';
 import { listAt, numberAt, textAt } from './json-value.ts';
 import { meshOf } from './mesh-checks.ts';
+import { isOurName } from './names.ts';
 import { servingContainers } from './pod.ts';
 
 import type { InjectionRefusal, InjectionSettings } from '../model/injection.ts';
@@ -70,13 +71,13 @@ export function planPorts(pod: Pod, asked: Asked): PortPlan {
       ...collisions(declared, guarded, open, settings),
       ...(settings.capture === 'plain' ? hostPorts(tcp, guarded) : []),
     ],
-    warnings: warnings(declared, guarded, open, settings),
+    warnings: [...uncalled(pod, guarded), ...warnings(declared, guarded, open, settings)],
   };
 }
 
-/** The containers that make up the agent: what serves, but the proxies of other meshes. */
+/** The containers that make up the agent: what serves, but the proxies of other meshes; what only bears a name of ours is refused for that alone. */
 export function agentContainers(pod: Pod): readonly Placed[] {
-  return servingContainers(pod).filter(({ container }) => meshOf(container.name) === undefined);
+  return servingContainers(pod).filter(({ container: { name } }) => meshOf(name) === undefined && !isOurName(name));
 }
 
 /** The number of a container's port by its number or name (Kubernetes: IntOrString); undefined where no such name is declared. */
@@ -187,6 +188,14 @@ function hostPorts(declared: readonly Declared[], guarded: readonly GuardedPort[
     );
 }
 
+/** A pod that goes on for ever and that nobody can call has probably forgotten to say where; one that ends was hardly to be called. */
+function uncalled({ spec }: Pod, guarded: readonly GuardedPort[]): readonly string[] {
+  const endsItself = (textAt(spec, 'restartPolicy') ?? 'Always') !== 'Always';
+  return guarded.length > 0 || endsItself
+    ? []
+    : ['no port is guarded: peers cannot call this pod; declare its containerPorts if they are to'];
+}
+
 function warnings(
   declared: readonly Declared[],
   guarded: readonly GuardedPort[],
@@ -194,10 +203,9 @@ function warnings(
   { capture }: InjectionSettings,
 ): readonly string[] {
   const others = declared.filter(({ raw, port }) => protocolOf(raw) !== 'TCP' && !open.includes(port));
-  const closed = capture === 'redirect' ? 'it is closed' : 'it is not guarded';
+  const fate = capture === 'redirect' ? 'is closed' : 'passes the sidecar by';
   return [
-    ...(guarded.length === 0 ? ['no port is guarded: peers cannot call this pod; declare its containerPorts'] : []),
-    ...others.map(({ raw, port }) => `port ${port}/${protocolOf(raw)} cannot be guarded; ${closed}`),
+    ...others.map(({ raw, port }) => `port ${port}/${protocolOf(raw)} ${fate}: only TCP can be guarded`),
     ...guarded
       .filter(({ name, protocol }) => protocol === 'tcp' && /^(?:https|tls)(?:-|$)/.test(name ?? ''))
       .map(({ port }) => `port ${port} speaks TLS itself: policy decides on its connections, not on its requests`),

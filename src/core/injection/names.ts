@@ -41,3 +41,13 @@ export const WRITTEN = {
 /** Arguments of our containers; the image's entry point is the program. */
 export const SIDECAR_ARGS: readonly string[] = ['run', '--config-env', VARIABLES.config];
 export const REDIRECT_ARGS: readonly string[] = ['redirect'];
+
+/** True for the name of one of our containers. */
+export function isOurName(name: string): boolean {
+  return name === SIDECAR || name === REDIRECT;
+}
+
+/** True for the name of one of our volumes. */
+export function isOurVolume(name: string): boolean {
+  return Object.values<string>(VOLUMES).includes(name);
+}

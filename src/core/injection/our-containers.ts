@@ -1,4 +1,5 @@
 import { MOUNTS, REDIRECT, REDIRECT_ARGS, SIDECAR, SIDECAR_ARGS, VARIABLES, VOLUMES } from './names.ts';
+import { canonicalQuantity } from './quantity.ts';
 
 import type { InjectedResources, InjectionSettings } from '../model/injection.ts';
 import type { GuardedPort } from './guarded-ports.ts';
@@ -90,7 +91,11 @@ function common(name: string, settings: InjectionSettings): Named {
 /** The API server takes a limit as the request where there is none. */
 function resources({ requests, limits }: InjectedResources): JsonMap {
   const known = (amounts: InjectedResources['limits']) =>
-    Object.fromEntries(Object.entries(amounts).filter(([, amount]) => amount !== undefined));
+    Object.fromEntries(
+      Object.entries(amounts).flatMap(([what, amount]) =>
+        amount === undefined ? [] : [[what, canonicalQuantity(amount)]],
+      ),
+    );
   const made = { limits: known(limits), requests: { ...known(limits), ...known(requests) } };
   return Object.fromEntries(Object.entries(made).filter(([, amounts]) => Object.keys(amounts).length > 0));
 }

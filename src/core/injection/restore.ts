@@ -1,8 +1,7 @@
 import { err, ok } from '../kernel/result.ts';
-import { isOurName, isOurVolume } from './container-checks.ts';
 import { refusal } from './injection.ts';
 import { at, isMap, listAt, mapAt, numberAt, sameJson, textAt, without } from './json-value.ts';
-import { PREFIX, REDIRECT_ARGS, SIDECAR, SIDECAR_ARGS, VOLUMES, WRITTEN } from './names.ts';
+import { PREFIX, REDIRECT_ARGS, SIDECAR, SIDECAR_ARGS, VOLUMES, WRITTEN, isOurName } from './names.ts';
 import { readOriginal } from './original.ts';
 import { isNativeSidecar, withParts } from './pod.ts';
 import { HANDLERS, PROBE_KINDS, probePath } from './probes.ts';
@@ -60,7 +59,7 @@ function isOurs(container: Named): boolean {
 
 function isOurVolumeAsMade(volume: Named): boolean {
   const kind = VOLUME_KINDS[volume.name];
-  return kind !== undefined && isOurVolume(volume.name) && at(volume, kind) !== undefined;
+  return kind !== undefined && at(volume, kind) !== undefined;
 }
 
 function restoredGrace(spec: JsonMap, { grace }: Original): JsonMap {
@@ -94,8 +93,8 @@ function restoredProbe(container: Named, key: string, handler: unknown): JsonMap
 
 function restoredLifecycle(container: JsonMap, before: OriginalContainer): JsonMap {
   const { lifecycle, lifecycleNow } = before;
-  if (lifecycle === undefined || !sameJson(at(container, 'lifecycle'), lifecycleNow)) return container;
-  return lifecycle === null ? without(container, 'lifecycle') : { ...container, lifecycle };
+  if (!isMap(lifecycleNow) || !sameJson(at(container, 'lifecycle'), lifecycleNow)) return container;
+  return isMap(lifecycle) ? { ...container, lifecycle } : without(container, 'lifecycle');
 }
 
 function restoredPort(entry: unknown, names: JsonMap): unknown {
