@@ -155,7 +155,9 @@ const sidecar = injectionSection
       source: injectedIdentity.source,
       authority: injectedIdentity.authority.unwrap().partial().describe('That of the chart, where it runs one.'),
       workloadApi: injectedIdentity.workloadApi,
-    }).partial(),
+    })
+      .partial()
+      .describe('Where sidecars get their identity from.'),
   })
   .partial();
 

@@ -75,6 +75,8 @@ log:
 
 {{- define "sallyport.authorityConfig" -}}
 {{- $given := deepCopy .Values.authority.config -}}
+{{- /* A map of values is merged with the default one: with `*` in it nobody could ever be left out. */ -}}
+{{- if not $given.kubernetes.namespaces -}}{{- $_ := unset $given.kubernetes "namespaces" -}}{{- end -}}
 {{- $kubernetes := mergeOverwrite (dict "publish" (dict "configMap" (include "sallyport.trust" .))) $given.kubernetes -}}
 {{- $own := dict "trustDomain" .Values.trustDomain "dir" "/var/lib/sallyport/ca" "listen" "0.0.0.0:8444" "health" (dict "listen" "0.0.0.0:8080") "kubernetes" $kubernetes -}}
 {{- with .Values.authority.keys -}}
