@@ -47,6 +47,8 @@ const DEFAULT_MAX_OBJECTS = 20_000;
 const DEFAULT_MAX_BYTES = 16_777_216;
 const FIRST_WAIT_MS = 500;
 const LAST_WAIT_MS = 30_000;
+/** A watch without events counts as one that follows after this long, milliseconds. */
+const OPEN_MS = 1_000;
 /** A watch that lasted this long, milliseconds, was a good one: the next failure is the first. */
 const LASTING_MS = 10_000;
 /** How long a watch lasts: between these, so that many watches do not begin anew together. Seconds. */
@@ -139,12 +141,17 @@ class ListAndWatch<T> implements ObjectWatch<T> {
     const begun = this.#deps.clock.monotonicMs();
     const full = new AbortController();
     const signal = AbortSignal.any([this.#stopping.signal, full.signal]);
-    const opened = (): void => this.#isFresh();
+    // One that opens and ends at once with nonsense has followed nothing.
+    let cancel = (): void => undefined;
+    const opened = (): void => {
+      cancel = this.#deps.timer(OPEN_MS, () => this.#isFresh());
+    };
     const ask = { ...this.#settings, resourceVersion, timeoutSeconds, maxBytes, signal, opened };
     const ended = await this.#deps.api.watch(resource, ask, (event) => {
       this.#hear(event);
       if (this.#objects.size > (this.#settings.maxObjects ?? DEFAULT_MAX_OBJECTS)) full.abort();
     });
+    cancel();
     const fault = full.signal.aborted ? tooMany(resource, this.#objects.size - 1) : ended;
     const lasted = this.#deps.clock.monotonicMs() - begun >= LASTING_MS;
     if (lasted) this.#failures = 0;
@@ -157,6 +164,7 @@ class ListAndWatch<T> implements ObjectWatch<T> {
 
   #hear(event: WatchEvent): void {
     if (event.kind === 'error') return;
+    this.#isFresh();
     if (event.kind === 'bookmark') {
       this.#resourceVersion = event.resourceVersion;
       return;
