@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { defineCa } from './define-ca.ts';
+import { defineInjector } from './define-injector.ts';
 import { defineKube } from './define-kube.ts';
 import { defineLog } from './define-log.ts';
 import { definePolicyBundle } from './define-policy-bundle.ts';
@@ -62,6 +63,7 @@ function createProgram(definer: Definer): Command {
     .action(act(async ({ once }: { once?: true }) => (await import('./commands/demo.ts')).demo(once === true)));
   defineCheck(program, definer);
   defineCa(program, definer);
+  defineInjector(program, definer);
   defineKube(program, definer);
   defineLog(program, definer);
   definePolicyBundle(definePolicy(program, definer), definer);
