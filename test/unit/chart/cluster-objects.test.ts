@@ -157,9 +157,38 @@ describe('rights', { skip }, () => {
         .filter((one) => (field(one, 'volumeMounts') as object[]).some((mount) => field(mount, 'mountPath') === API))
         .map((one) => field(one, 'name'));
     });
-    assert.deepEqual(holders.sort(), ['authority', 'injector']);
+    assert.deepEqual(new Set(holders), new Set(['authority', 'injector']));
   });
 });
+
+async function budgets(set: string): Promise<number> {
+  return (await render(fileOf(set))).filter(({ kind }) => kind === 'PodDisruptionBudget').length;
+}
+
+/** The template of the injector's pods. */
+async function injectorPod(set: string, settings: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+  const objects = await render(fileOf(set), settings);
+  return field(only(objects, 'Deployment', 'sallyport-injector'), 'spec', 'template');
+}
+
+async function checksum(settings: Readonly<Record<string, unknown>>): Promise<unknown> {
+  return field(await injectorPod('defaults', settings), 'metadata', 'annotations', 'checksum/config');
+}
+
+async function inits(set: string): Promise<unknown> {
+  return field(await injectorPod(set), 'spec', 'initContainers');
+}
+
+async function specOf(set: string): Promise<unknown> {
+  const name = set === 'small' ? 'sp-authority' : 'sallyport-authority';
+  return field(only(await render(fileOf(set)), 'StatefulSet', name), 'spec');
+}
+
+/** Where the authority keeps its state. */
+async function state(set: string): Promise<unknown> {
+  const volumes = field(await specOf(set), 'template', 'spec', 'volumes') as readonly unknown[];
+  return volumes.find((volume) => field(volume, 'name') === 'state');
+}
 
 describe('the injector', { skip }, () => {
   test('never has fewer replicas than wanted during an upgrade, and spreads', async () => {
@@ -170,30 +199,18 @@ describe('the injector', { skip }, () => {
   });
 
   test('has a disruption budget that one replica alone would not survive', async () => {
-    const budgets = async (set: string) =>
-      (await render(fileOf(set))).filter(({ kind }) => kind === 'PodDisruptionBudget').length;
     assert.deepEqual([await budgets('defaults'), await budgets('small')], [1, 0]);
   });
 
   test('is rolled when its configuration changes, and not when nothing does', async () => {
-    const sum = async (settings: Readonly<Record<string, unknown>>) =>
-      field(
-        only(await render(fileOf('defaults'), settings), 'Deployment', 'sallyport-injector'),
-        ...['spec', 'template', 'metadata', 'annotations', 'checksum/config'],
-      );
-    const first = await sum({});
-    assert.equal(await sum({ 'injector.replicas': 3 }), first);
+    const first = await checksum({});
+    assert.equal(await checksum({ 'injector.replicas': 3 }), first);
     // The platform's rules are followed while it runs.
-    assert.equal(await sum({ 'policies.platform.default': 'package sallyport.authz' }), first);
-    assert.notEqual(await sum({ 'sidecar.mode': 'shadow' }), first);
+    assert.equal(await checksum({ 'policies.platform.default': 'package sallyport.authz' }), first);
+    assert.notEqual(await checksum({ 'sidecar.mode': 'shadow' }), first);
   });
 
   test('has our own sidecar before its policy service, and none where there is no such service', async () => {
-    const inits = async (set: string) =>
-      field(
-        only(await render(fileOf(set)), 'Deployment', 'sallyport-injector'),
-        ...['spec', 'template', 'spec', 'initContainers'],
-      );
     const [front] = (await inits('defaults')) as readonly unknown[];
     assert.deepEqual([field(front, 'name'), field(front, 'restartPolicy')], ['sallyport', 'Always']);
     assert.equal(await inits('bundle'), undefined);
@@ -201,12 +218,6 @@ describe('the injector', { skip }, () => {
 });
 
 describe('the authority', { skip }, () => {
-  const specOf = async (set: string) =>
-    field(
-      only(await render(fileOf(set)), 'StatefulSet', set === 'small' ? 'sp-authority' : 'sallyport-authority'),
-      'spec',
-    );
-
   test('keeps its state in a claim that outlives the chart, unless told otherwise', async () => {
     const spec = await specOf('defaults');
     assert.equal(field(spec, 'persistentVolumeClaimRetentionPolicy', 'whenDeleted'), 'Retain');
@@ -217,10 +228,6 @@ describe('the authority', { skip }, () => {
   });
 
   test('or in one that is there, or nowhere', async () => {
-    const state = async (set: string) =>
-      (field(await specOf(set), 'template', 'spec', 'volumes') as readonly unknown[]).find(
-        (volume) => field(volume, 'name') === 'state',
-      );
     assert.deepEqual(await state('small'), { name: 'state', persistentVolumeClaim: { claimName: 'ca' } });
     assert.deepEqual(await state('nothing-kept'), { name: 'state', emptyDir: {} });
   });
