@@ -9,6 +9,7 @@ import { describeLoadProblem, type LoadProblem } from '../core/policy/load-probl
 import { loadJudgedPolicy } from '../core/policy/second-opinion.ts';
 import { loadDescriptors } from '../core/request/descriptors.ts';
 import type { ProtoDescriptors } from '../core/request/grpc-body.ts';
+import type { OwnIdentity } from '../io/control/peer-connection.ts';
 import { newBundleState, type BundleState } from '../io/sources/bundle-state.ts';
 import type { Source } from '../io/sources/follower.ts';
 import type { CompileRego, PolicyRevision } from '../io/sources/policy-revision.ts';
@@ -39,6 +40,8 @@ type Hooks = {
   readonly onWarning?: ((warning: string) => void) | undefined;
   /** The state of the bundle changed. */
   readonly onState?: (() => void) | undefined;
+  /** For a bundle server that has to prove a SPIFFE ID: without it such a server is not asked. */
+  readonly identity?: OwnIdentity | undefined;
 };
 
 /** Follows `policy.bundle`: every revision is loaded into a new instance, judged against the reference evaluator, then swapped. */

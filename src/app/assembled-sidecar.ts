@@ -14,6 +14,7 @@ import type { Problems } from '../io/sources/problem.ts';
 import type { StatusReporter } from '../io/control/status-reporter.ts';
 import { followPolicy, type ActivePolicy, type PolicyFollower } from './active-policy.ts';
 import { readCallerToken } from './caller-token.ts';
+import { controlIdentity } from './control-identity.ts';
 import { receiversOf, statusReporterOf } from './control-plane.ts';
 import { InboundPort } from './inbound.ts';
 import { destinationProblems, OutboundPort, type OutboundSharedDeps } from './outbound.ts';
@@ -102,6 +103,10 @@ export class Sidecar {
       },
       onWarning: (warning) => this.#observer.log.warn({ source: 'policy' }, warning),
       onState: () => this.#status?.changed(),
+      identity: controlIdentity(
+        () => this.#identity.current,
+        (chain, resumed) => this.#judgeBy(this.#servers, chain, resumed),
+      ),
     });
     this.#status = statusReporterOf(
       config.status,
@@ -123,7 +128,7 @@ export class Sidecar {
     if (wrong.length > 0) throw new StartFault(wrong, 'input');
     await this.#startJournal();
     this.#status?.start();
-    await Promise.all([this.#identity.start(), this.#policy.start()]);
+    await this.#startSources();
     const mayComeLater = this.#config.identity.source !== 'files';
     const problems = [...(this.#identity.problem ?? []), ...(this.#policy.problem ?? [])];
     const isMissing = this.#identity.current === undefined && !mayComeLater;
@@ -221,6 +226,20 @@ export class Sidecar {
     };
   }
 
+  /** A bundle server that wants to see who we are can only be asked once we are somebody. */
+  async #startSources(): Promise<void> {
+    if (!this.#showsIdentity) {
+      await Promise.all([this.#identity.start(), this.#policy.start()]);
+      return;
+    }
+    await this.#identity.start();
+    await this.#policy.start();
+  }
+
+  get #showsIdentity(): boolean {
+    return this.#config.policy.bundleServer.peer !== undefined;
+  }
+
   async #startJournal(): Promise<void> {
     try {
       await this.#journal.start();
@@ -283,6 +302,8 @@ export class Sidecar {
     for (const warning of snapshot.warnings) if (!this.#warned.has(warning)) this.#observer.log.warn({}, warning);
     this.#warned = new Set(snapshot.warnings);
     this.#observer.sourceChanged('identity');
+    // It came late: whoever could not be asked without it is asked now rather than at the next turn.
+    if (this.#showsIdentity && this.#policy.current === undefined) void this.#policy.reload();
     for (const port of this.#ports) {
       const reloaded = port.reload(snapshot);
       if (!reloaded.ok) this.#observer.source('identity', [reloaded.error]);

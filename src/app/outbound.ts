@@ -15,6 +15,7 @@ import type { Listener } from '../io/listen/port-listener.ts';
 import type { PlainListenSettings } from '../io/listen/settings.ts';
 import type { IdentitySnapshot } from '../io/sources/identity-source.ts';
 import type { SharedDeps } from './inbound.ts';
+import { tlsIdentity } from './tls-identity.ts';
 
 /** What outbound listeners need besides. */
 export type OutboundSharedDeps = SharedDeps & {
@@ -161,10 +162,4 @@ function resilienceOf({ retries, circuitBreaker }: Outbound): Resilience {
       longestMs: Math.max(open, DEFAULT_RESILIENCE.circuit.longestMs),
     },
   };
-}
-
-function tlsIdentity(snapshot: IdentitySnapshot | undefined) {
-  if (snapshot === undefined) return undefined;
-  const { certificateChain, privateKey, trustAnchors, revision, own } = snapshot;
-  return { certificateChain, privateKey, trustAnchors, revision, validUntilMs: own.validUntilMs };
 }

@@ -3,6 +3,7 @@ import type { ServerAccess } from '../core/config/targets.ts';
 import { DEFAULT_BUNDLE_LIMITS } from '../core/bundle/limits.ts';
 import type { Clock, Random } from '../core/kernel/clock.ts';
 import { err, ok, type Result } from '../core/kernel/result.ts';
+import type { OwnIdentity } from '../io/control/peer-connection.ts';
 import type { BundleState } from '../io/sources/bundle-state.ts';
 import {
   bundleName,
@@ -28,6 +29,8 @@ export type ServedPolicyParts<T> = {
   readonly onProblem: (problems: Problems | undefined) => void;
   readonly onWarning: (warning: string) => void;
   readonly onState: (state: BundleState) => void;
+  /** For a server that has to prove a SPIFFE ID. */
+  readonly identity?: OwnIdentity | undefined;
 };
 
 const MAX_DESCRIPTORS = 16 * 1_024 * 1_024;
@@ -43,7 +46,7 @@ export function followServedPolicy<T>(
   const pace = { minDelayMs: minDelay, maxDelayMs: maxDelay, longPollingMs: longPolling };
   return createBundleServerSource<T>({ name: bundleName(url), where: `${origin}${pathname}` }, pace, {
     ...parts,
-    server: lazyServer({ ...access, url }, parts.clock),
+    server: lazyServer({ ...access, url }, parts),
     judge: createArchiveJudge(() => readVerification(config.verification)),
     store: persist === undefined ? undefined : createLastGoodStore(persist, url),
     descriptors: () => readDescriptors(config.protoDescriptors),
@@ -52,11 +55,14 @@ export function followServedPolicy<T>(
 }
 
 /** The HTTP client is loaded when it is first used: `check` of a configuration with a folder does without. */
-function lazyServer(settings: ServerAccess & { readonly url: string }, clock: Clock): BundleServer {
+function lazyServer(
+  settings: ServerAccess & { readonly url: string },
+  { clock, identity }: { readonly clock: Clock; readonly identity?: OwnIdentity | undefined },
+): BundleServer {
   let started: Promise<BundleServer> | undefined;
   const start = async (): Promise<BundleServer> => {
     const { createBundleServer } = await import('../io/control/bundle-server.ts');
-    const deps = { readFile: readBounded, timer: systemTimer, wallMs: () => clock.wallMs() };
+    const deps = { readFile: readBounded, timer: systemTimer, wallMs: () => clock.wallMs(), identity };
     return createBundleServer(settings, DEFAULT_BUNDLE_LIMITS.archiveBytes, deps);
   };
   return {

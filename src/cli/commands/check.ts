@@ -41,6 +41,8 @@ type Findings = {
   readonly identity?: { readonly id: string; readonly notAfter: string };
   /** Where the identity comes from when it is not at hand. */
   readonly identityFrom?: string;
+  /** The identity of the bundle server that wants to see ours; it was not asked. */
+  readonly policyFrom?: string;
   readonly policy?: { readonly bundles: unknown; readonly decision: string; readonly entrypoints: readonly string[] };
 };
 
@@ -53,7 +55,11 @@ async function follow(config: Config): Promise<Findings> {
   const world = { clock: systemClock, random: createRandom() };
   const policy = followPolicy(withoutTraces(config.policy), { ...world, onChange: ignore, onProblem: ignore });
   try {
-    const [identity] = await Promise.all([checkIdentity(config.identity), policy.start()]);
+    const { peer } = config.policy.bundleServer;
+    const [identity] = await Promise.all([
+      checkIdentity(config.identity),
+      peer === undefined ? policy.start() : undefined,
+    ]);
     const { own, from, warnings } = identity;
     const active = policy.current?.policy;
     return {
@@ -61,6 +67,7 @@ async function follow(config: Config): Promise<Findings> {
       warnings: [...warnings, ...unprovableDestinations(config.outbound, config.identity)],
       ...(own && { identity: own }),
       ...(from !== undefined && { identityFrom: from }),
+      ...(peer !== undefined && { policyFrom: peer }),
       ...(active && {
         policy: { bundles: active.bundles, decision: active.entrypoint, entrypoints: active.entrypoints },
       }),
@@ -76,11 +83,12 @@ function withoutTraces(policy: Config['policy']): Config['policy'] {
 }
 
 function print(file: string, findings: Findings, terminal: Terminal): void {
-  const { problems, warnings, identity, identityFrom, policy } = findings;
+  const { problems, warnings, identity, identityFrom, policyFrom, policy } = findings;
   for (const warning of warnings) terminal.err(terminal.style('err', 'yellow', `warning: ${inert(warning)}`));
   for (const problem of problems) terminal.err(terminal.style('err', 'red', problem.split('\n').map(inert).join('\n')));
   if (identity !== undefined) terminal.out(`identity ${identity.id}, valid until ${identity.notAfter}`);
   if (identityFrom !== undefined) terminal.out(`identity from ${inert(identityFrom)}, which was not asked`);
+  if (policyFrom !== undefined) terminal.out(`policy from ${inert(policyFrom)}, which was not asked`);
   if (policy !== undefined)
     terminal.out(`policy ${inert(JSON.stringify(policy.bundles))}, decision ${policy.decision}`);
   const verdict = problems.length === 0 ? terminal.style('out', 'green', 'good') : `${problems.length} not good`;

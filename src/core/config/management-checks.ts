@@ -26,7 +26,11 @@ function bundleFindings(policy: unknown): readonly Finding[] {
     ];
   }
   if (location?.kind !== 'http') return [];
-  const findings = [...accessFindings(server, path, location.url), ...delayFindings(server, path, DELAYS.bundleServer)];
+  const findings = [
+    ...accessFindings(server, path, location.url),
+    ...peerFindings(server, path, location.url),
+    ...delayFindings(server, path, DELAYS.bundleServer),
+  ];
   if (!isOpenToAll(location.url) || at(policy, 'verification') !== undefined) return findings;
   const hint =
     'over plain HTTP whoever is on the way chooses the policy: use https://, or sign bundles and set policy.verification';
@@ -150,6 +154,20 @@ function accessFindings(section: unknown, path: ConfigPath, url: string): readon
     });
   }
   return findings;
+}
+
+/** A server that proves a SPIFFE ID is judged by our trust bundles, and shown our own identity. */
+function peerFindings(section: unknown, path: ConfigPath, url: string): readonly Finding[] {
+  if (at(section, 'peer') === undefined) return [];
+  if (!url.startsWith('https:')) {
+    return [{ path: [...path, 'peer'], expected: 'no such key with an http:// URL', hint: 'there is no TLS' }];
+  }
+  const others = ['trustBundle', 'certificate', 'privateKey'].filter((key) => at(section, key) !== undefined);
+  return others.map((key) => ({
+    path: [...path, key],
+    expected: 'no such key beside `peer`',
+    hint: 'the server is judged by identity.trustBundles, and is shown our own identity',
+  }));
 }
 
 function delayFindings(section: unknown, path: ConfigPath, [min, max]: readonly [string, string]): readonly Finding[] {

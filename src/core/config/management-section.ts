@@ -1,6 +1,7 @@
 import * as z from 'zod';
 
 import { duration, list, mapOf, oneOf, path, section, size, text } from './fields.ts';
+import { spiffeId } from './identity-section.ts';
 import { parseHttpUrl, parseJournalTarget } from './targets.ts';
 
 import type { JournalTarget, PlainJournalTarget } from './targets.ts';
@@ -68,6 +69,11 @@ const delays = ([min, max]: readonly [min: string, max: string], what: string) =
 /** `policy.bundleServer`: OPA documentation, "Bundle Service API". */
 export const bundleServerSection = section({
   ...access('30s'),
+  peer: spiffeId('the bundle server')
+    .optional()
+    .describe(
+      "The identity that the server must prove: mutual TLS with this sidecar's own identity, and the server's chain is judged by the trust bundle of that ID's trust domain, as that of any peer. In place of `trustBundle`, `certificate` and `privateKey`.",
+    ),
   ...delays(DELAYS.bundleServer, 'downloads'),
   longPolling: duration(1_000, 3_600_000)
     .optional()

@@ -8,6 +8,8 @@ export type ServerAccess = {
   /** For mTLS; both or neither. */
   readonly certificate?: string | undefined;
   readonly privateKey?: string | undefined;
+  /** The SPIFFE ID that the server has to prove, to us by our own identity: in place of the three above. */
+  readonly peer?: string | undefined;
   readonly timeout: number;
 };
 

@@ -64,7 +64,7 @@ export function createBundleServer(
         maxBytes: archiveBytes,
         extraMs: ask.waitMs,
       });
-      if (answer.ok) return judge(answer.value, where, deps.wallMs());
+      if (answer.ok) return judge(answer.value, where, settings.peer, deps.wallMs());
       return {
         kind: 'failed',
         detail: `${where}: ${answer.error.detail}`,
@@ -82,7 +82,12 @@ function headersOf({ etag, delta, waitMs }: BundleAsk): Record<string, string> {
   return { prefer: `${modes}${wait}`, ...(etag !== undefined && { 'if-none-match': etag }) };
 }
 
-function judge({ status, headers, body }: Answer, where: string, nowMs: number): BundleAnswer {
+function judge(
+  { status, headers, body }: Answer,
+  where: string,
+  peer: string | undefined,
+  nowMs: number,
+): BundleAnswer {
   const type = headers['content-type'] ?? '';
   const etag = ETAG.test(headers['etag'] ?? '') && headers['etag'] !== '' ? headers['etag'] : undefined;
   const longPolling = type.split(';', 1)[0]?.trim().toLowerCase() === LONG_POLLING_TYPE;
@@ -96,9 +101,13 @@ function judge({ status, headers, body }: Answer, where: string, nowMs: number):
   if (status >= 300 && status < 400)
     return failed(`answered ${status}: redirects are not followed; give the URL it leads to`);
   if (status === 401 || status === 403)
-    return failed(`answered ${status}: it does not let us in; see token, tokenFile and certificate`);
+    return failed(`answered ${status}: it does not let us in; see ${shownToIt(peer)}`);
   if (status === 404) return failed('answered 404: it has no such bundle');
   if (status !== 200) return failed(`answered ${status}`);
   if (NO_ARCHIVE.test(type)) return failed('answered with a text, not with a bundle (Content-Type)');
   return { kind: 'archive', bytes: body, etag, longPolling };
+}
+
+function shownToIt(peer: string | undefined): string {
+  return peer === undefined ? 'token, tokenFile and certificate' : 'which identity of ours its policy wants';
 }

@@ -3,7 +3,8 @@ import { Agent, type Dispatcher } from 'undici';
 import { gatherBytes } from '../../core/kernel/gather-bytes.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { readCredentials, type Credentials } from './credentials.ts';
-import { requestFault, type RequestFault } from './request-fault.ts';
+import { peerConnection } from './peer-connection.ts';
+import { PeerRefused, requestFault, type RequestFault } from './request-fault.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type { ControlDeps, ControlSettings } from './settings.ts';
@@ -61,7 +62,9 @@ class HttpsClient implements ControlClient {
     const cancel = this.#deps.timer(ms, () => deadline.abort());
     const signal = AbortSignal.any([deadline.signal, this.#stopping.signal]);
     try {
-      return await this.#exchange(request, credentials.value, signal);
+      const { peer } = this.#settings;
+      if (peer !== undefined) return await this.#exchangeWithPeer(peer, request, credentials.value, signal);
+      return await this.#exchange(this.#agentFor(credentials.value), request, credentials.value, signal);
     } catch (error) {
       if (this.#stopping.signal.aborted) return err({ kind: 'stopped', detail: 'stopped' });
       if (deadline.signal.aborted) return err({ kind: 'timeout', detail: `no whole answer within ${ms} ms` });
@@ -76,10 +79,41 @@ class HttpsClient implements ControlClient {
     await this.#agent?.agent.destroy();
   }
 
-  async #exchange(request: Ask, credentials: Credentials, signal: AbortSignal): Promise<Result<Answer, RequestFault>> {
+  /** One connection for one request, by our identity of now; what it brought counts only while the server is who it has to be. */
+  async #exchangeWithPeer(
+    peer: string,
+    request: Ask,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<Result<Answer, RequestFault>> {
+    const { identity } = this.#deps;
+    const context = identity?.context() ?? err('there is no identity of ours here');
+    if (identity === undefined || !context.ok)
+      return err({ kind: 'credentials', detail: context.ok ? '' : `no connection can be made: ${context.error}` });
+    const { timeout } = this.#settings;
+    const { agent, refusal } = peerConnection(peer, identity, {
+      context: context.value,
+      maxHeaderSize: MAX_HEAD,
+      timeout,
+    });
+    try {
+      const answer = await this.#exchange(agent, request, credentials, signal);
+      const wrong = answer.ok ? refusal() : undefined;
+      return wrong === undefined ? answer : err(requestFault(new PeerRefused(wrong)));
+    } finally {
+      await agent.destroy();
+    }
+  }
+
+  async #exchange(
+    agent: Agent,
+    request: Ask,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<Result<Answer, RequestFault>> {
     const { origin, pathname, search } = new URL(this.#settings.url);
     const { method, body } = request;
-    const response = await this.#agentFor(credentials).request({
+    const response = await agent.request({
       origin,
       path: `${pathname}${search}`,
       method,

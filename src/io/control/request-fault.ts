@@ -1,8 +1,11 @@
-/** Why a request gave no answer. `detail` is for the operator: no secrets, nothing that the server chose. */
+/** Why a request gave no answer. `detail` is for the operator: no secrets, nothing that the server chose but its own SPIFFE ID. */
 export type RequestFault = {
   readonly kind: 'credentials' | 'unreachable' | 'timeout' | 'broken' | 'too_large' | 'stopped';
   readonly detail: string;
 };
+
+/** Thrown by our own connector: somebody answered, and is not whom the configuration names. */
+export class PeerRefused extends Error {}
 
 /** What Node and undici call it, and what it means for an operator. */
 const UNREACHABLE: Readonly<Record<string, string>> = {
@@ -32,6 +35,9 @@ const BROKEN: Readonly<Record<string, string>> = {
 
 /** What a thrown error of a request means. */
 export function requestFault(error: unknown): RequestFault {
+  const refused = [error, (error as { cause?: unknown } | undefined)?.cause].find((one) => one instanceof PeerRefused);
+  if (refused !== undefined)
+    return { kind: 'unreachable', detail: `it is not the configured peer: ${refused.message}` };
   const code = codeOf(error) ?? codeOf((error as { cause?: unknown } | undefined)?.cause) ?? 'unknown error';
   const unreachable = UNREACHABLE[code];
   if (unreachable !== undefined) return { kind: 'unreachable', detail: unreachable };

@@ -6,7 +6,19 @@ import { configOf, minimalWith, mistakesOf } from './sample.ts';
 
 const URL = 'https://control.example.org';
 const BUNDLE = { 'policy/bundle': `${URL}/bundles/agents` };
+const PEER = 'spiffe://example.org/ns/sallyport-system/sa/sallyport-injector';
 const KEY = { algorithm: 'RS256', file: 'key.pem' };
+
+test('a server that proves an identity is judged by our trust bundles and shown our identity: each key in their place is told', () => {
+  const policy = {
+    bundle: `${URL}/b`,
+    bundleServer: { peer: PEER, trustBundle: 'a', certificate: 'b', privateKey: 'c' },
+  };
+  assert.deepEqual(
+    managementFindings({ policy }).map(({ path }) => path.at(-1)),
+    ['trustBundle', 'certificate', 'privateKey'],
+  );
+});
 
 describe('what is right', () => {
   test('a bundle server alone: the documented defaults', () => {
@@ -51,6 +63,13 @@ describe('what is right', () => {
     assert.equal(config.policy.verification?.keys['b']?.secret, 'x');
   });
 
+  test('a server that proves an identity, with a token besides where it wants one', () => {
+    const { bundleServer } = configOf(
+      minimalWith({ ...BUNDLE, 'policy/bundleServer': { peer: PEER, token: 'x' } }),
+    ).policy;
+    assert.deepEqual([bundleServer.peer, bundleServer.token], [PEER, 'x']);
+  });
+
   test('plain HTTP on loopback, and for bundles that are signed', () => {
     for (const host of ['127.0.0.1:1', '[::1]:1', 'localhost:1']) {
       configOf(minimalWith({ 'policy/bundle': `http://${host}/b`, journal: [`http://${host}/logs`] }));
@@ -83,6 +102,18 @@ const WRONG: readonly (readonly [changes: Readonly<Record<string, unknown>>, pat
   [{ ...BUNDLE, 'policy/bundleServer': { minDelay: '3m' } }, 'policy.bundleServer.minDelay', /not above maxDelay/],
   [{ ...BUNDLE, 'policy/bundleServer': { maxDelay: '1s' } }, 'policy.bundleServer.maxDelay', /not above maxDelay/],
   [{ ...BUNDLE, 'policy/bundleServer': { longPolling: '0s' } }, 'policy.bundleServer.longPolling', /from 1s/],
+  [
+    { 'policy/bundle': 'http://127.0.0.1:1/b', 'policy/bundleServer': { peer: PEER } },
+    'policy.bundleServer.peer',
+    /no such key with an http:\/\/ URL/,
+  ],
+  [
+    { ...BUNDLE, 'policy/bundleServer': { peer: PEER, trustBundle: 'x' } },
+    'policy.bundleServer.trustBundle',
+    /no such key beside `peer`/,
+  ],
+  [{ ...BUNDLE, 'policy/bundleServer': { peer: 'spiffe://example.org' } }, 'policy.bundleServer.peer', /SPIFFE ID/],
+  [{ ...BUNDLE, 'policy/bundleServer': { peer: 'policy.example.org' } }, 'policy.bundleServer.peer', /SPIFFE ID/],
   [{ ...BUNDLE, 'policy/bundleServer': { etag: '1' } }, 'policy.bundleServer.etag', /one of token, tokenFile/],
   [{ 'policy/verification': {} }, 'policy.verification.keys', /a map/],
   [{ 'policy/verification': { keys: {} } }, 'policy.verification.keys', /at least one key/],
