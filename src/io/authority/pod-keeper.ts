@@ -6,7 +6,9 @@ import type { Clock } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 import type { IssuanceFault } from '../../core/model/svid.ts';
 import type { AuthorityStore } from './authority-store.ts';
+import type { PodFacts } from './pod-answer.ts';
 import type { PodDirectory } from './pod-directory.ts';
+import type { PodFault } from './pod-rules.ts';
 import type { ProvenPod } from './pod-rows.ts';
 
 export type PodKeeperSettings = {
@@ -31,7 +33,7 @@ export interface PodKeeper {
 
 const POD = 'pod:';
 const ACCOUNT = 'account:';
-/** What the API server said of a pod is believed this long: replicas of a workload renew by themselves, one pod once in half a life. */
+/** That a pod may go on is remembered this long, milliseconds, so that one which asks again and again costs the API server no more. */
 const FRESH_MS = 5_000;
 /** Pods that are remembered for that. */
 const MAX_FRESH = 4_096;
@@ -52,12 +54,10 @@ export function createPodKeeper(
   return new Keeper(settings, deps);
 }
 
-type Answer = Awaited<ReturnType<PodDirectory['find']>>;
-
 class Keeper implements PodKeeper {
   readonly #settings: PodKeeperSettings;
   readonly #deps: Parameters<typeof createPodKeeper>[1];
-  readonly #fresh = new Map<string, { readonly answer: Answer; readonly untilMs: number }>();
+  readonly #fresh = new Map<string, { readonly pod: PodFacts | undefined; readonly untilMs: number }>();
   problem: string | undefined = undefined;
   unproven = 0;
 
@@ -75,24 +75,30 @@ class Keeper implements PodKeeper {
     if (!stored.ok) return err({ kind: 'store_unavailable', detail: stored.error });
     if (stored.value === undefined) return refused(`pod ${uid} was never compared with the API server; it enrols anew`);
     const known = stored.value;
-    const found = await this.#find(known);
+    const judge = (pod: PodFacts | undefined): PodFault | undefined =>
+      renewalFault(pod, { ...known, source }, this.#settings.isAddressed);
+    const fresh = this.#fresh.get(uid);
+    const isFresh = fresh !== undefined && this.#deps.clock.monotonicMs() < fresh.untilMs;
+    // What is remembered may let on, and never turns away: the pod may have got another address since.
+    if (isFresh && judge(fresh.pod) === undefined) return ok(this.#proven(known, fresh.pod));
+    const found = await this.#deps.pods.find(known.namespace, known.name);
+    this.problem = found.ok ? undefined : found.error;
     if (!found.ok) return this.#withoutProof(known, source, found.error);
-    const fault = renewalFault(found.value, { ...known, source }, this.#settings.isAddressed);
+    const fault = judge(found.value);
     if (fault !== undefined) return fault.kind === 'refused' ? refused(fault.detail) : unavailable(fault.detail);
-    return ok({ ...known, addresses: found.value?.addresses ?? [], provenMs: this.#deps.clock.wallMs() });
+    this.#remember(uid, found.value);
+    return ok(this.#proven(known, found.value));
   }
 
-  async #find({ uid, namespace, name }: ProvenPod): Promise<Answer> {
-    const known = this.#fresh.get(uid);
-    const nowMs = this.#deps.clock.monotonicMs();
-    if (known !== undefined && nowMs < known.untilMs) return known.answer;
-    const answer = await this.#deps.pods.find(namespace, name);
-    this.problem = answer.ok ? undefined : answer.error;
+  #proven(known: ProvenPod, pod: PodFacts | undefined): ProvenPod {
+    return { ...known, addresses: pod?.addresses ?? [], provenMs: this.#deps.clock.wallMs() };
+  }
+
+  #remember(uid: string, pod: PodFacts | undefined): void {
     this.#fresh.delete(uid);
-    if (answer.ok) this.#fresh.set(uid, { answer, untilMs: nowMs + FRESH_MS });
+    this.#fresh.set(uid, { pod, untilMs: this.#deps.clock.monotonicMs() + FRESH_MS });
     const [oldest] = this.#fresh.keys();
     if (this.#fresh.size > MAX_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
-    return answer;
   }
 
   #withoutProof(known: ProvenPod, source: string, detail: string): Result<undefined, IssuanceFault> {

@@ -270,6 +270,37 @@ describe('the keeper', () => {
     assert.equal(keeper.problem, undefined);
   });
 
+  test('what is remembered never turns away: a pod that was gone, or elsewhere, is asked for again', async (context) => {
+    const base: AuthorityWorld = await createAuthorityWorld(context);
+    valueOf(base.store.write(({ database }) => putPod(database, KNOWN)));
+    const { state, pods } = cluster();
+    const settings = { isAddressed: true, outageMs: DAY };
+    const keeper = createPodKeeper(settings, { pods, store: base.store, clock: base.clock });
+    assert.equal((await keeper.check('pod:u1', HOME)).ok, true);
+    state.pod = { ...POD, addresses: ['10.1.0.8'] };
+    assert.equal((await keeper.check('pod:u1', '10.1.0.8')).ok, true);
+    assert.equal((await keeper.check('pod:u1', HOME)).ok, false);
+    state.pod = undefined;
+    assert.equal((await keeper.check('pod:u1', HOME)).ok, false);
+    state.pod = POD;
+    assert.equal((await keeper.check('pod:u1', HOME)).ok, true);
+    assert.equal(state.asked.length, 5);
+  });
+
+  test('no more pods are remembered than have room: the one that was asked for longest ago goes first', async (context) => {
+    const { keeper, state } = await kept(context, 4_097);
+    for (let index = 1; index <= 4_097; index += 1) {
+      state.pod = { ...POD, uid: `u${index}` };
+      // oxlint-disable-next-line no-await-in-loop -- in this order
+      await keeper.check(`pod:u${index}`, HOME);
+    }
+    await keeper.check('pod:u4097', HOME);
+    await keeper.check('pod:u2', HOME);
+    assert.equal(state.asked.length, 4_097);
+    await keeper.check('pod:u1', HOME);
+    assert.equal(state.asked.length, 4_098);
+  });
+
   test('bearers that are no part of the cluster are not asked for', async (context) => {
     const { keeper, state } = await kept(context);
     for (const bearer of [undefined, 'workload:spiffe://example.org/a'])
