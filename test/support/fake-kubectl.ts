@@ -23,7 +23,7 @@ export interface FakeKubectl {
   calls(): Promise<readonly string[]>;
   /** Process ids of all calls. */
   pids(): Promise<readonly number[]>;
-  /** Most port-forwards that stood at one moment. */
+  /** Most port-forwards at one moment, each from its start until it was asked. */
   mostAtOnce(): Promise<number>;
 }
 
@@ -47,7 +47,7 @@ export async function fakeKubectl(context: TestContext, cluster: FakeCluster): P
 function highest(lines: readonly string[]): number {
   let [open, most] = [0, 0];
   for (const line of lines) {
-    if (line.startsWith('open ')) open++;
+    if (/^call \d+ .*port-forward/.test(line)) open++;
     if (line.startsWith('asked ')) open--;
     most = Math.max(most, open);
   }
@@ -82,7 +82,6 @@ if (words[0] === 'get') {
       else response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
     });
     server.listen(0, '127.0.0.1', () => {
-      say('open ' + name);
       console.log('Forwarding from 127.0.0.1:' + server.address().port + ' -> ' + words.at(-1).slice(1));
     });
   }

@@ -9,6 +9,7 @@ import { commandPath } from '../support/commands.ts';
 import type { RedirectPlan } from '../../src/core/injection/redirect-plan.ts';
 
 const run = promisify(execFile);
+const PROGRAMS = join(import.meta.dirname, '..', 'support', 'programs');
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
 const PLAN: RedirectPlan = {
@@ -36,6 +37,8 @@ async function inNamespace(script: string, plan: unknown = PLAN): Promise<Ran> {
   const env = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
     REDIRECT: `${process.execPath} ${MAIN} redirect`,
+    LISTEN: `${process.execPath} ${join(PROGRAMS, 'port-names.cjs')}`,
+    ASK: `${process.execPath} ${join(PROGRAMS, 'who-answers.cjs')}`,
     SALLYPORT_REDIRECT: typeof plan === 'string' ? plan : JSON.stringify(plan),
   };
   const ran = await run('unshare', ['--net', 'sh', '-c', script], { env, timeout: 60_000 }).catch(
@@ -108,3 +111,82 @@ test('redirect: a plan that is none changes nothing, exit 2', options, async () 
     assert.match(err, /^sallyport redirect: SALLYPORT_REDIRECT/);
   }
 });
+
+/**
+ * Two network namespaces with a cable between them: this one is the pod (10.9.0.1, fd09::1), `$OTHER` runs a command in the other (10.9.0.2, fd09::2). In the pod
+ * everything listens that is named, as the agent and the sidecar would.
+ */
+const TWO_PODS = `set -e
+  unshare --net sleep 50 & OTHER_PID=$!
+  trap 'kill $OTHER_PID $POD_SERVER $OTHER_SERVER 2>/dev/null' EXIT
+  until [ "$(readlink /proc/$OTHER_PID/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+  OTHER="nsenter --target $OTHER_PID --net"
+  ip link set lo up
+  ip link add pod type veth peer name other netns $OTHER_PID
+  ip address add 10.9.0.1/24 dev pod && ip address add fd09::1/64 dev pod nodad && ip link set pod up
+  $OTHER ip address add 10.9.0.2/24 dev other && $OTHER ip address add fd09::2/64 dev other nodad && $OTHER ip link set other up
+  listening() { until [ -s "$1" ]; do sleep 0.02; done; rm "$1"; }
+  MARK=$(mktemp)
+  $LISTEN 22 8080 9090 9999 15000 15001 15020 15100 15101 > $MARK & POD_SERVER=$!
+  listening $MARK
+  NAME=other $OTHER $LISTEN 443 7777 > $MARK & OTHER_SERVER=$!
+  listening $MARK
+  $REDIRECT >&2
+`;
+
+async function answers(script: string, plan: unknown = PLAN): Promise<Readonly<Record<string, string>>> {
+  const { code, out, err } = await inNamespace(`${TWO_PODS}\n${script}`, plan);
+  assert.equal(code, 0, err);
+  return JSON.parse(out) as Readonly<Record<string, string>>;
+}
+
+const withCable = {
+  ...options,
+  skip: commandPath('ip') === undefined && options.skip === false ? 'SKIPPED: there is no ip on PATH' : options.skip,
+};
+
+test(
+  'from another pod: the guarded ports lead to the sidecar, what was left open is open, everything else is closed; IPv4 and IPv6',
+  withCable,
+  async () => {
+    const asked = ['22', '8080', '9090', '9999', '15000', '15001', '15020', '15100', '15101'];
+    const targets = ['10.9.0.1', 'fd09::1'].flatMap((host) => asked.map((port) => `${host}/${port}`));
+    const found = await answers(`$OTHER $ASK ${targets.join(' ')}`);
+    const expected = { 22: 'pod:22', 8080: 'pod:15100', 9090: 'pod:15101', 9999: 'nobody', 15001: 'nobody' };
+    for (const target of targets) {
+      const port = target.split('/')[1] ?? '';
+      assert.equal(found[target], (expected as Readonly<Record<string, string>>)[port] ?? `pod:${port}`, target);
+    }
+  },
+);
+
+test('within the pod nothing is changed: the sidecar reaches the agent', withCable, async () => {
+  const targets = ['127.0.0.1/8080', '::1/9090', '10.9.0.1/8080'];
+  assert.deepEqual(await answers(`$ASK ${targets.join(' ')}`), {
+    '127.0.0.1/8080': 'pod:8080',
+    '::1/9090': 'pod:9090',
+    '10.9.0.1/8080': 'pod:8080',
+  });
+});
+
+test(
+  "calls to others lead to the sidecar, but its own and what is excluded; the sidecar's are told by its user",
+  withCable,
+  async () => {
+    const plan = { ...PLAN, outbound: { ...PLAN.outbound, excludeCidrs: [] } };
+    const targets = ['10.9.0.2/7777', 'fd09::2/7777', '10.9.0.2/443'];
+    assert.deepEqual(await answers(`$ASK ${targets.join(' ')}`, plan), {
+      '10.9.0.2/7777': 'pod:15001',
+      'fd09::2/7777': 'pod:15001',
+      '10.9.0.2/443': 'other:443',
+    });
+    const own = await answers(`setpriv --reuid 61337 --clear-groups $ASK ${targets.join(' ')}`, plan);
+    assert.deepEqual(own['10.9.0.2/7777'], 'other:7777');
+    const declared = { ...plan, outbound: { ...plan.outbound, capture: 'declared', ports: [443], excludePorts: [] } };
+    assert.deepEqual(await answers(`$ASK ${targets.join(' ')}`, declared), {
+      '10.9.0.2/7777': 'other:7777',
+      'fd09::2/7777': 'other:7777',
+      '10.9.0.2/443': 'pod:15001',
+    });
+  },
+);

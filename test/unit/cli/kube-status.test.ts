@@ -49,7 +49,7 @@ test('kube status: pods without trouble are a table and exit 0', async (context)
   );
   assert.match(
     out[1] ?? '',
-    /^agents {5}one {2}yes {7}0\.2\.0 {4}redirect {2}enforce {2}59m \(\d{4}-[\dT:-]+Z\) {2}rev-1 {3}rev-2$/,
+    /^agents {5}one {2}yes {7}0\.2\.0 {4}redirect {2}enforce {2}\d\dm \(\d{4}-[\dT:-]+Z\) {2}rev-1 {3}rev-2$/,
   );
   assert.match(out[2] ?? '', /two {2}yes {7}0\.2\.0 {4}plain {5}shadow/);
   assert.equal(out[3], '2 pods, 0 with problems; the injector is of version 0.2.0');
@@ -115,7 +115,7 @@ test('kube status: what a sidecar reports, an expired and an expiring certificat
   const { code, text } = await kubeStatus(context, cluster(pods, status));
   assert.equal(code, 1);
   assert.match(text, /! policy: does not compile\\u\{1b\}\[2J\n {2}! \{"part":"journal"\}/);
-  assert.match(text, /b .*\b(?:59|60)s \(.*\n {2}! its certificate expires soon, and was not renewed/);
+  assert.match(text, /b .* \d\ds \(.*\n {2}! its certificate expires soon, and was not renewed/);
   assert.match(text, /c .*expired \(2020-01-01T00:00:00Z\).*\n {2}! its certificate has expired/);
   assert.match(text, /d .*\n {2}! has no certificate/);
   assert.match(text, /4 pods, 4 with problems/);
