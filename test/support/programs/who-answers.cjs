@@ -18,4 +18,6 @@ function ask(target) {
   });
 }
 
-Promise.all(process.argv.slice(2).map(ask)).then((answers) => console.log(JSON.stringify(Object.fromEntries(answers))));
+void Promise.all(process.argv.slice(2).map(ask)).then((answers) =>
+  console.log(JSON.stringify(Object.fromEntries(answers))),
+);
