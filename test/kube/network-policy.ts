@@ -99,7 +99,9 @@ function isolation(
           ? ['']
           : peers.flatMap((peer) => addressesOf(peer, metadata.namespace, pods, namespaces, `ip ${other}`));
       return sources.flatMap((source) =>
-        portMatches(ports, direction === 'ingress' ? pod : undefined).map((port) => `${source} ${port} return`.trim()),
+        portMatches(ports, direction === 'ingress' ? pod : undefined).map((port) =>
+          [source, port, 'return'].filter((part) => part !== '').join(' '),
+        ),
       );
     }),
   );
