@@ -53,7 +53,9 @@ function refuseOpen(path: string, forbidden: number, wanted: string): void {
     );
   if ((mode & forbidden) === 0) return;
   const found = `0${mode.toString(8)}`;
-  throw new Error(`others than its owner can get at ${path} (mode ${found}); \`chmod ${wanted} ${path}\` mends it`);
+  throw new Error(
+    `others than its owner can get at ${path} (mode ${found}); \`chmod ${wanted} ${path}\` mends it (in a pod: take a folder below the mount, and fsGroupChangePolicy: OnRootMismatch)`,
+  );
 }
 
 function migrate(database: DatabaseSync): void {

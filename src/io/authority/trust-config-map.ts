@@ -41,7 +41,7 @@ const MAX_ANSWER = 4_194_304;
 
 /**
  * Creates the publication without effects: keys `roots.pem` (all roots that are believed) and `bundle.json` (SPIFFE bundle), by server-side apply, at the start, at each
- * change and once a minute; with growing pauses while the API server is away. We have to be allowed to `patch` and `create` that ConfigMap by name.
+ * change and once a minute; with growing pauses while the API server is away. We have to be allowed to `patch` that ConfigMap by name, and to `create` it where nobody else makes it.
  */
 export function createTrustConfigMap(settings: TrustConfigMapSettings, deps: TrustConfigMapDeps): TrustConfigMap {
   return new Publication(settings, deps);
@@ -114,13 +114,12 @@ class Publication implements TrustConfigMap {
   async #apply(data: Readonly<Record<string, string>>): Promise<Result<undefined, string>> {
     const { namespace, name } = this.#settings;
     const where = `ConfigMap ${namespace}/${name}`;
-    const labels = { 'app.kubernetes.io/managed-by': MANAGER };
     const answer = await this.#deps.api.ask({
       method: 'PATCH',
       path: `/api/v1/namespaces/${namespace}/configmaps/${name}?fieldManager=${MANAGER}&force=true`,
-      // JSON is YAML.
+      // JSON is YAML. Nothing but the data is ours: labels are those of whoever made the object, such as Helm, which goes by them.
       contentType: 'application/apply-patch+yaml',
-      body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace, labels }, data },
+      body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data },
       maxBytes: MAX_ANSWER,
     });
     if (!answer.ok) return err(`${where}: ${answer.error}`);
@@ -128,7 +127,7 @@ class Publication implements TrustConfigMap {
     if (status === 200 || status === 201) return ok(undefined);
     return err(
       status === 403
-        ? `${where}: we may not write it (403); let our service account \`patch\` and \`create\` it`
+        ? `${where}: we may not write it (403); let our service account \`patch\` it, and \`create\` it where it is missing`
         : `${where}: the API server answered ${status}`,
     );
   }

@@ -51,6 +51,21 @@ describe('the files', () => {
     }
   });
 
+  test('a volume as Kubernetes mounts it with fsGroup: refused itself, a folder below it is made and is private', async (context) => {
+    const mount = await tempFolder(context);
+    await chmod(mount, 0o2777);
+    assert.throws(() => openAuthorityStore(mount), /in a pod: take a folder below the mount, and fsGroupChangePolicy/);
+    const store = await open(context, undefined, join(mount, 'ca'));
+    assert.equal(await modeOf(store.folder), '700');
+    store.close();
+    const again = await open(context, undefined, join(mount, 'ca'));
+    assert.equal(await modeOf(join(again.folder, 'authority.db')), '600');
+    again.close();
+    // What `fsGroupChangePolicy: Always` does at the next start of the pod.
+    await chmod(store.folder, 0o2770);
+    assert.throws(() => openAuthorityStore(store.folder), /OnRootMismatch/);
+  });
+
   test('a folder that others may write to is refused', async (context) => {
     const { folder, close } = await openAndClose(context);
     close();

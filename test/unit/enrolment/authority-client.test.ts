@@ -3,6 +3,7 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { describe, test, type TestContext } from 'node:test';
 
 import { createAuthorityClient, type AuthorityClient } from '../../../src/io/enrolment/authority-client.ts';
+import type { ServiceAccountJudge } from '../../../src/io/authority/service-account-judge.ts';
 import type { EnrolmentDeps, EnrolmentSettings } from '../../../src/io/enrolment/settings.ts';
 import { err, ok } from '../../../src/core/kernel/result.ts';
 import { createDrivenClock } from '../../support/driven-clock.ts';
@@ -58,6 +59,12 @@ async function world(
   return { ...served, client, file };
 }
 
+/** Takes any text for the token of the service account of that name. */
+const ANYBODY: ServiceAccountJudge = {
+  review: (serviceAccount) =>
+    Promise.resolve(ok({ kind: 'kubernetes', namespace: 'agents', serviceAccount, pod: undefined })),
+};
+
 describe('enrolment', () => {
   test('by the token of the file: our certificate, and whom to believe', async (context) => {
     const { client, authority, file } = await world(context);
@@ -96,20 +103,21 @@ describe('enrolment', () => {
     assert.equal(answers.filter((one) => !one.ok && one.error.kind === 'refused').length, 2);
   });
 
-  test('a service account token may be readable by all, as Kubernetes makes it', async (context) => {
-    const reviewer = {
-      review: (token: string) =>
-        Promise.resolve(
-          ok({ kind: 'kubernetes', namespace: 'agents', serviceAccount: token, pod: undefined } as const),
-        ),
-    };
-    const { client, file } = await world(context, { reviewer, settings: { method: 'kubernetes' } });
-    file.text = 'planner';
-    file.mode = 0o644;
-    const { csr } = await freshCsr();
-    const enrolled = await client.enrol(csr);
-    assert.equal(enrolled.ok && enrolled.value.spiffeId, ID);
-  });
+  // 0600 with runAsUser, 0640 with fsGroup besides, 0644 with neither: what the kubelet gives a projected token.
+  for (const mode of [0o400, 0o440, 0o444, 0o600, 0o640, 0o644])
+    test(`a service account token of mode ${mode.toString(8).padStart(4, '0')} is the kubelet's business`, async (context) => {
+      const { client, file } = await world(context, { reviewer: ANYBODY, settings: { method: 'kubernetes' } });
+      Object.assign(file, { text: 'planner', mode });
+      const enrolled = await client.enrol((await freshCsr()).csr);
+      assert.equal(enrolled.ok && enrolled.value.spiffeId, ID);
+    });
+
+  for (const mode of [0o400, 0o440, 0o600, 0o640])
+    test(`a join token of mode ${mode.toString(8).padStart(4, '0')} is sent, as of a Secret with fsGroup`, async (context) => {
+      const { client, file } = await world(context);
+      Object.assign(file, { text: SECRET, mode });
+      assert.equal((await client.enrol((await freshCsr()).csr)).ok, true);
+    });
 
   const FILES: readonly (readonly [string, string, number, string])[] = [
     [
