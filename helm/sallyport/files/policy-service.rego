@@ -1,30 +1,36 @@
 # METADATA
-# title: Who may read which policy
+# title: Who may have which policy
 # description: |
-#   What the sidecar in front of the policy service lets through: a workload reads the policy and the candidate of its own namespace, as its
-#   SPIFFE ID spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/SERVICEACCOUNT names it, in the trust domain of the policy service. Nobody does anything else.
+#   The sidecar in front of the policy service asks this. A workload of the cluster's own trust domain gets the policy of its namespace, as
+#   its SPIFFE ID spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/SERVICEACCOUNT names it, and the candidate for it. Nothing else passes.
 package sallyport.policy_service
+
+default decision := {"allowed": false, "reasons": ["only a service account of a namespace of this cluster may ask for a policy"]}
 
 # METADATA
 # entrypoint: true
 # scope: document
-decision := {"allowed": true, "reasons": [$"the policy of namespace {own_namespace}"]} if {
-	reads_a_policy
-	asked_namespace == own_namespace
-} else := {"allowed": false, "reasons": ["a workload reads the policy of its own namespace, and nothing else here"]}
+decision := {"allowed": allowed, "reasons": [reason]} if caller_namespace
 
-# The namespace of the caller, by its proven identity.
-own_namespace := namespace if {
-	["spiffe:", "", trust_domain, "ns", namespace, "sa", _] = split(input.sallyport.peer.spiffe_id, "/")
-	trust_domain == split(input.sallyport.agent.spiffe_id, "/")[2]
-}
+default allowed := false
 
-asked_namespace := input.parsed_path[2]
-
-reads_a_policy if {
+# The path as it is forwarded, not a reading of it: the service must not see another one.
+allowed if {
 	input.sallyport.direction == "inbound"
 	input.sallyport.subject == "request"
 	input.attributes.request.http.method == "GET"
-	array.slice(input.parsed_path, 0, 2) == ["v1", "policy"]
-	array.slice(input.parsed_path, 3, count(input.parsed_path)) in {[], ["candidate"]}
+	input.attributes.request.http.path in {
+		concat("/", ["/v1/policy", caller_namespace]),
+		concat("/", ["/v1/policy", caller_namespace, "candidate"]),
+	}
+}
+
+reason := $"the policy of namespace {caller_namespace}" if {
+	allowed
+} else := $"a workload of namespace {caller_namespace} may GET /v1/policy/{caller_namespace} and its candidate only"
+
+# Of a service account where the trust domain is our own.
+caller_namespace := namespace if {
+	["spiffe:", "", trust_domain, "ns", namespace, "sa", _] = split(input.sallyport.peer.spiffe_id, "/")
+	["spiffe:", "", trust_domain, "ns", _, "sa", _] = split(input.sallyport.agent.spiffe_id, "/")
 }
