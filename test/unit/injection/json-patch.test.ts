@@ -2,19 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import fc from 'fast-check';
-import { applyPatch } from 'rfc6902';
 
 import { jsonPatch } from '../../../src/core/injection/json-patch.ts';
-
-import type { Operation } from 'rfc6902';
-
-/** What an independent reader of RFC 6902 makes of our patch. */
-export function applied(before: unknown, patch: readonly unknown[]): unknown {
-  const copy = structuredClone(before);
-  const faults = applyPatch(copy, structuredClone(patch) as Operation[]).filter((fault) => fault !== null);
-  assert.deepEqual(faults, []);
-  return copy;
-}
+import { applied } from './apply.ts';
 
 const named = (...names: readonly string[]) => names.map((name) => ({ name, image: `${name}:1` }));
 
