@@ -52,6 +52,8 @@ function skeleton(): readonly ImageEntry[] {
     text('/etc/group', ['root:x:0:', ...users.map(([name, id]) => `${name}:x:${id}:`), ''].join('\n')),
     // Without it names in /etc/hosts, where the kubelet writes a pod's own and its host aliases, would come after DNS.
     text('/etc/nsswitch.conf', 'hosts: files dns\n'),
+    // nft asks here for the protocols that rules name (RFC 5237: the numbers of IANA).
+    text('/etc/protocols', 'icmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\n'),
   ];
 }
 
