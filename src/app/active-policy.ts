@@ -22,8 +22,8 @@ import { followServedPolicy } from './served-policy.ts';
 /** What decides now: a policy revision, and the descriptors that came with it. Swapped as one. */
 export type ActivePolicy = { readonly policy: LoadedPolicy; readonly descriptors: ProtoDescriptors | undefined };
 
-/** The policy of the configuration, followed. */
-export type PolicyFollower = Source<ActivePolicy> & {
+/** A policy of the configuration, followed. */
+export type Followed<T> = Source<T> & {
   /** Ends the compiler too. */
   stop(): void;
   /** True where a first policy that is no good yet is no reason not to start: a bundle server may give one at any time. */
@@ -32,10 +32,15 @@ export type PolicyFollower = Source<ActivePolicy> & {
   readonly bundle: BundleState;
 };
 
-type Hooks = {
+export type PolicyFollower = Followed<ActivePolicy>;
+
+/** Undefined where there is none at present. */
+export type CandidateFollower = Followed<ActivePolicy | undefined>;
+
+type Hooks<T> = {
   readonly clock: Clock;
   readonly random: Random;
-  readonly onChange: (active: ActivePolicy) => void;
+  readonly onChange: (active: T) => void;
   readonly onProblem: (problems: Problems | undefined) => void;
   readonly onWarning?: ((warning: string) => void) | undefined;
   /** The state of the bundle changed. */
@@ -45,9 +50,35 @@ type Hooks = {
 };
 
 /** Follows `policy.bundle`: every revision is loaded into a new instance, judged against the reference evaluator, then swapped. */
-export function followPolicy(config: Config['policy'], hooks: Hooks): PolicyFollower {
+export function followPolicy(config: Config['policy'], hooks: Hooks<ActivePolicy>): PolicyFollower {
+  return follow<never>(config, hooks, undefined);
+}
+
+/**
+ * Follows `policy.candidate`, as `policy.bundle` is followed, but that it may be absent, and that nothing of it is kept for a restart: what is on trial has
+ * to be offered. Undefined without that key.
+ */
+export function followCandidate(
+  config: Config['policy'],
+  hooks: Hooks<ActivePolicy | undefined>,
+): CandidateFollower | undefined {
+  const { candidate } = config;
+  if (candidate === undefined) return undefined;
+  const { bundle, decision = config.decision } = candidate;
+  const bundleServer = { ...config.bundleServer, persist: undefined };
+  return follow<undefined>({ ...config, bundle, decision, bundleServer }, hooks, () => undefined);
+}
+
+/** What a policy that may be absent is followed with besides: what stands for it then. */
+type Absent<None extends undefined> = (() => None) | undefined;
+
+function follow<None extends undefined>(
+  config: Config['policy'],
+  hooks: Hooks<ActivePolicy | None>,
+  absent: Absent<None>,
+): Followed<ActivePolicy | None> {
   const compiler = createPolicyCompiler(config.decision);
-  const { source, bundle } = sourceOf(config, hooks, compiler.compile);
+  const { source, bundle } = sourceOf(config, hooks, compiler.compile, absent);
   return {
     get current() {
       return source.current;
@@ -68,17 +99,23 @@ export function followPolicy(config: Config['policy'], hooks: Hooks): PolicyFoll
   };
 }
 
-type Sourced = { readonly source: Source<ActivePolicy>; readonly bundle: () => BundleState };
+type Sourced<T> = { readonly source: Source<T>; readonly bundle: () => BundleState };
 
-function sourceOf(config: Config['policy'], hooks: Hooks, compile: CompileRego): Sourced {
+function sourceOf<None extends undefined>(
+  config: Config['policy'],
+  hooks: Hooks<ActivePolicy | None>,
+  compile: CompileRego,
+  absent: Absent<None>,
+): Sourced<ActivePolicy | None> {
   const { onWarning = ignore, onState = ignore, ...world } = hooks;
-  const parts = { ...world, compile, activate: (revision: PolicyRevision) => activate(revision, config, hooks) };
+  const activated = (revision: PolicyRevision): ReturnType<typeof activate> => activate(revision, config, hooks);
+  const parts = { ...world, compile, activate: activated, ...(absent !== undefined && { absent }) };
   if (config.bundle.kind === 'http') {
-    const served = followServedPolicy<ActivePolicy>(config, config.bundle.url, { ...parts, onWarning, onState });
+    const served = followServedPolicy<ActivePolicy | None>(config, config.bundle.url, { ...parts, onWarning, onState });
     return { source: served, bundle: () => served.state };
   }
   const { path } = config.bundle;
-  const source = createPolicySource<ActivePolicy>(
+  const source = createPolicySource<ActivePolicy | None>(
     {
       bundle: path,
       protoDescriptors: config.protoDescriptors,
@@ -90,7 +127,7 @@ function sourceOf(config: Config['policy'], hooks: Hooks, compile: CompileRego):
 }
 
 /** A folder or file tells less of itself than a server's bundle. */
-function localState(path: string, source: Source<ActivePolicy>): BundleState {
+function localState(path: string, source: Source<ActivePolicy | undefined>): BundleState {
   const [name = basename(path), bundle] = Object.entries(source.current?.policy.bundles ?? {})[0] ?? [];
   const errors = source.problem;
   return {
@@ -107,7 +144,7 @@ function ignore(): void {
 async function activate(
   revision: PolicyRevision,
   config: Config['policy'],
-  { clock, random }: Pick<Hooks, 'clock' | 'random'>,
+  { clock, random }: Pick<Hooks<never>, 'clock' | 'random'>,
 ): Promise<Result<ActivePolicy, Problems>> {
   const descriptors = revision.descriptors === undefined ? ok(undefined) : await loadDescriptors(revision.descriptors);
   if (!descriptors.ok) return err([`${config.protoDescriptors}: ${descriptors.error}`]);

@@ -12,7 +12,13 @@ import type { Source } from '../io/sources/follower.ts';
 import type { IdentitySnapshot } from '../io/sources/identity-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
 import type { StatusReporter } from '../io/control/status-reporter.ts';
-import { followPolicy, type ActivePolicy, type PolicyFollower } from './active-policy.ts';
+import {
+  followCandidate,
+  followPolicy,
+  type ActivePolicy,
+  type CandidateFollower,
+  type PolicyFollower,
+} from './active-policy.ts';
 import { readCallerToken } from './caller-token.ts';
 import { controlIdentity } from './control-identity.ts';
 import { receiversOf, statusReporterOf } from './control-plane.ts';
@@ -20,6 +26,7 @@ import { InboundPort } from './inbound.ts';
 import { destinationProblems, OutboundPort, type OutboundSharedDeps } from './outbound.ts';
 import type { Figures } from '../io/telemetry/figures.ts';
 import type { SidecarObserver } from './observer.ts';
+import { sidecarStatus, type SidecarStatus } from './sidecar-status.ts';
 import { followIdentity } from './identity.ts';
 import { createRandom, systemClock } from './system.ts';
 
@@ -59,6 +66,7 @@ export class Sidecar {
   readonly #identity: Source<IdentitySnapshot>;
   readonly #tokenCheck = createTokenCheck();
   readonly #policy: PolicyFollower;
+  readonly #candidate: CandidateFollower | undefined;
   readonly #verdicts: VerdictCache;
   readonly #status: StatusReporter | undefined;
   readonly #servers: VerdictCache;
@@ -66,7 +74,7 @@ export class Sidecar {
   #inbound: readonly InboundPort[] = [];
   #outbound: readonly OutboundPort[] = [];
   #draining = false;
-  #isOpen = false;
+  #bound: BoundPorts | undefined;
   #hasHadPolicy = false;
   /** Warnings of the identity in force: each is told once while it lasts. */
   #warned: ReadonlySet<string> = new Set();
@@ -93,6 +101,10 @@ export class Sidecar {
       onProblem: (problems) => this.#observer.source('identity', problems),
       onLost: (reason) => this.#onIdentityLost(reason),
     });
+    const identity = controlIdentity(
+      () => this.#identity.current,
+      (chain, resumed) => this.#judgeBy(this.#servers, chain, resumed),
+    );
     this.#policy = followPolicy(config.policy, {
       clock: systemClock,
       random: createRandom(),
@@ -103,10 +115,15 @@ export class Sidecar {
       },
       onWarning: (warning) => this.#observer.log.warn({ source: 'policy' }, warning),
       onState: () => this.#status?.changed(),
-      identity: controlIdentity(
-        () => this.#identity.current,
-        (chain, resumed) => this.#judgeBy(this.#servers, chain, resumed),
-      ),
+      identity,
+    });
+    this.#candidate = followCandidate(config.policy, {
+      clock: systemClock,
+      random: createRandom(),
+      onChange: (candidate) => this.#onCandidate(candidate),
+      onProblem: (problems) => this.#observer.source('candidate', problems),
+      onWarning: (warning) => this.#observer.log.warn({ source: 'candidate' }, warning),
+      identity,
     });
     this.#status = statusReporterOf(
       config.status,
@@ -133,6 +150,8 @@ export class Sidecar {
     const problems = [...(this.#identity.problem ?? []), ...(this.#policy.problem ?? [])];
     const isMissing = this.#identity.current === undefined && !mayComeLater;
     if (isMissing || !this.#hasPolicySoon()) await this.#giveUp(problems, 'input');
+    // Nothing waits for what is on trial, and nothing of it keeps a sidecar from starting.
+    this.#candidate?.start().catch((error: unknown) => this.#observer.source('candidate', [String(error)]));
   }
 
   /** Opens all listeners as soon as there is an identity, or none of them and rejects with `StartFault`; undefined when it was stopped before. */
@@ -152,9 +171,9 @@ export class Sidecar {
     const bound = await Promise.allSettled(this.#ports.map((port) => port.start()));
     const failed = bound.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
     if (failed.length > 0) return this.#giveUp(failed, 'outside');
-    this.#isOpen = true;
     const addresses = bound.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    return { inbound: addresses.splice(0, this.#inbound.length), outbound: addresses };
+    this.#bound = { inbound: addresses.splice(0, this.#inbound.length), outbound: addresses };
+    return this.#bound;
   }
 
   get #ports(): readonly (InboundPort | OutboundPort)[] {
@@ -168,7 +187,12 @@ export class Sidecar {
 
   /** Reads certificates, trust, revocation lists and policy again, and opens renamed journal files anew (SIGHUP). */
   async reload(): Promise<void> {
-    const [reopened] = await Promise.all([this.#journal.reopen(), this.#identity.reload(), this.#policy.reload()]);
+    const [reopened] = await Promise.all([
+      this.#journal.reopen(),
+      this.#identity.reload(),
+      this.#policy.reload(),
+      this.#candidate?.reload(),
+    ]);
     if (reopened) this.#observer.sourceChanged('journal');
     else this.#observer.source('journal', ['a journal file could not be opened anew; the old one stays in use']);
   }
@@ -185,6 +209,7 @@ export class Sidecar {
     const started = systemClock.monotonicMs();
     this.#identity.stop();
     this.#policy.stop();
+    this.#candidate?.stop();
     await this.#status?.stop();
     await Promise.all(this.#ports.map((port) => port.stop(graceMs)));
     const left = Math.max(JOURNAL_GRACE_MS, graceMs - (systemClock.monotonicMs() - started));
@@ -212,7 +237,20 @@ export class Sidecar {
 
   /** True from when identity and policy have been there and all listeners are open; never false again. */
   get hasStarted(): boolean {
-    return this.#isOpen && this.#hasHadPolicy;
+    return this.#bound !== undefined && this.#hasHadPolicy;
+  }
+
+  /** What it says of itself to operators. */
+  status(): SidecarStatus {
+    return sidecarStatus({
+      config: this.#config,
+      started: this.hasStarted,
+      draining: this.#draining,
+      identity: this.#identity,
+      policy: this.#policy,
+      candidate: this.#candidate,
+      bound: this.#bound,
+    });
   }
 
   /** Figures of this moment, for metrics. */
@@ -264,6 +302,7 @@ export class Sidecar {
       snapshot: () => this.#identity.current,
       ownId: () => this.#identity.current?.own.spiffeId,
       policy: () => this.#policy.current?.policy,
+      candidate: () => this.#candidate?.current?.policy,
       descriptors: () => this.#policy.current?.descriptors,
       record: (facts) => recorder.record(facts),
       journal: this.#journal,
@@ -304,6 +343,7 @@ export class Sidecar {
     this.#observer.sourceChanged('identity');
     // It came late: whoever could not be asked without it is asked now rather than at the next turn.
     if (this.#showsIdentity && this.#policy.current === undefined) void this.#policy.reload();
+    if (this.#showsIdentity && this.#candidate?.current === undefined) void this.#candidate?.reload();
     for (const port of this.#ports) {
       const reloaded = port.reload(snapshot);
       if (!reloaded.ok) this.#observer.source('identity', [reloaded.error]);
@@ -324,6 +364,17 @@ export class Sidecar {
     this.#observer.policyChanged(bundles);
     this.#observer.sourceChanged('policy');
     for (const port of this.#ports) port.gate.rejudge();
+  }
+
+  /** What is on trial changes nothing that is open. */
+  #onCandidate(candidate: ActivePolicy | undefined): void {
+    if (candidate === undefined) this.#observer.log.info({}, 'there is no candidate policy');
+    else {
+      const { bundles, entrypoint, digest } = candidate.policy;
+      this.#observer.log.info({ bundles, entrypoint, digest }, 'candidate policy on trial');
+    }
+    this.#observer.candidateChanged(candidate?.policy.bundles);
+    this.#observer.sourceChanged('candidate');
   }
 
   /** What the journal tells of its sinks is news for status reports too. */

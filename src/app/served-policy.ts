@@ -25,6 +25,8 @@ export type ServedPolicyParts<T> = {
   readonly random: Random;
   readonly compile: CompileRego;
   readonly activate: (revision: PolicyRevision) => Promise<Result<T, Problems>>;
+  /** What stands for a policy that the server says it does not have; without it that is a problem. */
+  readonly absent?: (() => T) | undefined;
   readonly onChange: (value: T) => void;
   readonly onProblem: (problems: Problems | undefined) => void;
   readonly onWarning: (warning: string) => void;

@@ -65,12 +65,14 @@ class RunningSidecar {
   readonly #log: Log;
   readonly #admin: Admin | undefined;
   readonly #probes: Probes | undefined;
+  readonly #version: string;
 
   /** `metrics`: undefined where nobody can read them. */
   constructor(config: Config, metrics: typeof createTelemetry | undefined) {
     this.#config = config;
     this.#log = createLog(config.log.level);
     const version = ownVersion();
+    this.#version = version;
     const telemetry =
       metrics?.({ version }, { clock: systemClock, figures: () => this.sidecar.figures() }) ?? NULL_TELEMETRY;
     this.#observer = createObserver(telemetry, this.#log, { id: instanceId(), version, ...config.labels });
@@ -143,6 +145,7 @@ class RunningSidecar {
       ready: () => this.sidecar.readiness(),
       metrics: () => this.#observer.metrics(),
       metricsType: this.#observer.contentType,
+      status: () => ({ version: this.#version, ...this.sidecar.status() }),
       log: this.#log,
     };
   }

@@ -17,24 +17,36 @@ export function managementFindings(root: unknown): readonly Finding[] {
 }
 
 function bundleFindings(policy: unknown): readonly Finding[] {
-  const location = parsed(at(policy, 'bundle'), parseBundleLocation);
   const server = at(policy, 'bundleServer');
   const path = ['policy', 'bundleServer'] as const;
-  if (location?.kind === 'path' && server !== undefined) {
+  const locations = [
+    { at: ['policy', 'bundle'], location: parsed(at(policy, 'bundle'), parseBundleLocation) },
+    {
+      at: ['policy', 'candidate', 'bundle'],
+      location: parsed(at(at(policy, 'candidate'), 'bundle'), parseBundleLocation),
+    },
+  ];
+  const served = locations.flatMap(({ at: where, location }) =>
+    location?.kind === 'http' ? [{ where, url: location.url }] : [],
+  );
+  if (served.length === 0 && locations[0]?.location !== undefined && server !== undefined) {
     return [
       { path, expected: 'no such key with a bundle that is a path', hint: 'it says how a bundle server is asked' },
     ];
   }
-  if (location?.kind !== 'http') return [];
-  const findings = [
-    ...accessFindings(server, path, location.url),
-    ...peerFindings(server, path, location.url),
+  const isSigned = at(policy, 'verification') !== undefined;
+  return served.flatMap(({ where, url }) => [
+    ...(isOpenToAll(url) && !isSigned ? [openBundle(where)] : []),
+    ...accessFindings(server, path, url),
+    ...peerFindings(server, path, url),
     ...delayFindings(server, path, DELAYS.bundleServer),
-  ];
-  if (!isOpenToAll(location.url) || at(policy, 'verification') !== undefined) return findings;
+  ]);
+}
+
+function openBundle(path: ConfigPath): Finding {
   const hint =
     'over plain HTTP whoever is on the way chooses the policy: use https://, or sign bundles and set policy.verification';
-  return [{ path: ['policy', 'bundle'], expected: 'an https:// URL', hint }, ...findings];
+  return { path, expected: 'an https:// URL', hint };
 }
 
 function verificationFindings(verification: unknown): readonly Finding[] {

@@ -68,6 +68,18 @@ const policy = section({
   decision: matching('an entrypoint such as sallyport/authz/decision', ENTRYPOINT)
     .prefault(DEFAULT_DECISION)
     .describe('The rule that is asked. `envoy/authz/allow` runs an OPA-Envoy policy unchanged.'),
+  candidate: section({
+    bundle: text('the path of a folder or a .tar.gz file, or an http(s):// URL', parseBundleLocation).describe(
+      'As `policy.bundle`, asked and verified as that is. What is not there (no such folder or file, an empty folder, 404) is no candidate and no problem.',
+    ),
+    decision: matching('an entrypoint such as sallyport/authz/decision', ENTRYPOINT)
+      .optional()
+      .describe('The rule that is asked; without it `policy.decision`.'),
+  })
+    .optional()
+    .describe(
+      'A policy on trial: asked about everything that the policy in force is asked about, with bounds of its own of the same size. Its answer is recorded and counted, and changes nothing.',
+    ),
   mode: oneOf('enforce', 'shadow')
     .prefault('enforce')
     .describe('`shadow`: policy never blocks, and every record says what would have happened.'),

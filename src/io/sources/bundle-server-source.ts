@@ -56,6 +56,11 @@ export type BundleServerDeps<T> = {
   readonly compile: CompileRego;
   /** Loads, probes and swaps; where it fails, nothing may have changed. */
   readonly activate: (revision: PolicyRevision) => Promise<Result<T, Problems>>;
+  /**
+   * What stands for a bundle that the server says it does not have (404): then that is no problem, and what was in force is so no longer. Without it the last good
+   * bundle stays, and the 404 is a problem.
+   */
+  readonly absent?: (() => T) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly timer: Timer;
@@ -204,6 +209,9 @@ class Poller<T> implements BundleServerSource<T> {
       waitMs: this.#isHeld && !isFirst ? this.#pace.longPollingMs : undefined,
     });
     if (this.#stopped) return 0;
+    const { absent } = this.#deps;
+    if (absent !== undefined && answer.kind === 'failed' && answer.httpCode === 404)
+      return this.#withdrawn(absent, clock.monotonicMs() - asked);
     if (answer.kind === 'failed') return this.#failed([answer.detail], answer.httpCode, answer.retryAfterMs);
     this.#longPolling = answer.longPolling;
     this.#tell({ lastSuccessfulRequestMs: clock.wallMs() });
@@ -216,6 +224,23 @@ class Poller<T> implements BundleServerSource<T> {
       ? LEAST_GAP_MS - (clock.monotonicMs() - asked)
       : between(this.#pace.minDelayMs, this.#pace.maxDelayMs, this.#deps.random);
     return Math.max(rest, pause, 0);
+  }
+
+  /** There is none now. A server that held the request until it knew is asked again at once, any other at its turn. */
+  #withdrawn(absent: () => T, heldMs: number): number {
+    const { clock, random, onChange } = this.#deps;
+    const { minDelayMs, maxDelayMs } = this.#pace;
+    const wasThere = this.#active !== undefined;
+    this.#active = undefined;
+    this.#etag = undefined;
+    this.#copy = { etag: undefined, newest: undefined, archives: [] };
+    this.#tell({ activeRevision: undefined, lastSuccessfulRequestMs: clock.wallMs() });
+    this.#recovered();
+    if (wasThere) {
+      this.#current = absent();
+      onChange(this.#current);
+    }
+    return heldMs >= minDelayMs ? LEAST_GAP_MS : between(minDelayMs, maxDelayMs, random);
   }
 
   /** 304: what is in force is still the newest; at start that is the copy. */

@@ -114,10 +114,12 @@ function absoluteIdentity(identity: Config['identity'], absolute: Absolute): Con
 }
 
 function absolutePolicy(policy: Config['policy'], absolute: Absolute): Config['policy'] {
-  const { bundle, bundleServer, verification } = policy;
+  const { bundle, bundleServer, candidate, verification } = policy;
+  const located = (at: typeof bundle): typeof bundle => (at.kind === 'path' ? absoluteAt(at, ['path'], absolute) : at);
   return Object.freeze({
     ...absoluteAt(policy, ['protoDescriptors'], absolute),
-    bundle: bundle.kind === 'path' ? absoluteAt(bundle, ['path'], absolute) : bundle,
+    bundle: located(bundle),
+    ...(candidate && { candidate: Object.freeze({ ...candidate, bundle: located(candidate.bundle) }) }),
     bundleServer: absoluteAt(bundleServer, [...ACCESS_PATHS, 'persist'], absolute),
     ...(verification === undefined
       ? {}

@@ -33,9 +33,11 @@ export type PolicySourceDeps<T> = FollowOptions<T> & {
   readonly compile: CompileRego;
   /** Loads, probes and swaps; where it fails, nothing may have changed. */
   readonly activate: (revision: PolicyRevision) => Promise<Result<T, Problems>>;
+  /** What stands for a policy whose folder or file is not there, or whose folder holds nothing of a policy. Without it that is a problem. */
+  readonly absent?: (() => T) | undefined;
 };
 
-type Content = { readonly bundle: Bundle; readonly descriptors: Uint8Array | undefined };
+type Content = 'absent' | { readonly bundle: Bundle; readonly descriptors: Uint8Array | undefined };
 
 const MAX_DESCRIPTORS = 16 * 1_024 * 1_024;
 
@@ -54,10 +56,17 @@ export function createPolicySource<T>(paths: PolicyPaths, deps: PolicySourceDeps
     {
       fingerprint: async () => fingerprint([paths.bundle, ...extra, ...(await files())]),
       folders: () => [...new Set([dirname(paths.bundle), ...extra.map((path) => dirname(path)), ...folders])],
-      read: () => readContent(paths),
-      digest: ({ bundle, descriptors }) =>
-        `${bundle.digest} ${descriptors === undefined ? '' : Buffer.from(descriptors).toString('base64')}`,
-      apply: async ({ bundle, descriptors }) => {
+      read: async () => {
+        const mayBeAbsent = deps.absent !== undefined;
+        return mayBeAbsent && (await isAbsent(paths.bundle)) ? ok('absent') : readContent(paths);
+      },
+      digest: digestOf,
+      apply: async (content) => {
+        if (content === 'absent') {
+          newest = undefined;
+          return deps.absent === undefined ? err([`${paths.bundle}: is not there`]) : ok(deps.absent());
+        }
+        const { bundle, descriptors } = content;
         const sequence = sequenceState(bundle);
         const inOrder = checkSequence(newest, sequence);
         if (!inOrder.ok) return err([`${paths.bundle}: ${inOrder.error.code}: ${inOrder.error.detail}`]);
@@ -70,6 +79,23 @@ export function createPolicySource<T>(paths: PolicyPaths, deps: PolicySourceDeps
     },
     deps,
   );
+}
+
+function digestOf(content: Content): string {
+  if (content === 'absent') return content;
+  const { bundle, descriptors } = content;
+  return `${bundle.digest} ${descriptors === undefined ? '' : Buffer.from(descriptors).toString('base64')}`;
+}
+
+/** True for nothing at all, and for a folder without a file of a policy, which is what Kubernetes mounts for an optional ConfigMap that is not there. */
+async function isAbsent(path: string): Promise<boolean> {
+  try {
+    if (!(await stat(path)).isDirectory()) return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+  const listed = await listPolicyFolder(path);
+  return listed.ok && listed.value.files.length === 0;
 }
 
 async function readContent(paths: PolicyPaths): Promise<Result<Content, Problems>> {

@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 
 import type { Observer } from '../../core/gate/ports.ts';
-import type { RecordFacts } from '../../core/model/record-facts.ts';
+import type { CandidateFacts, RecordFacts } from '../../core/model/record-facts.ts';
 import { isConnectionRefusal, styleOf, type Style } from './style.ts';
 
 /** Seconds. A decision takes microseconds, and its budget ends it after about 5 ms. */
@@ -26,6 +26,7 @@ export function decisionMetrics(registry: Registry): Decided {
   const request = requestCounter(registry);
   const refusal = refusalCounter(registry);
   const time = timings(registry);
+  const candidate = candidateCounter(registry);
   return (facts, verdict, code) => {
     if (code !== undefined && isConnectionRefusal(facts)) {
       refusal(facts.connection.direction, code);
@@ -34,6 +35,7 @@ export function decisionMetrics(registry: Registry): Decided {
     const style = styleOf(facts);
     request(facts.connection.direction, style, verdict, code);
     time(facts, style);
+    if (facts.candidate !== undefined) candidate(facts.candidate);
   };
 }
 
@@ -70,6 +72,16 @@ function refusalCounter(registry: Registry): (direction: Direction, code: Code) 
     children[DIRECTIONS[direction]] ??= counter.labels(direction, code);
     children[DIRECTIONS[direction]]?.inc();
   };
+}
+
+function candidateCounter(registry: Registry): (candidate: CandidateFacts) => void {
+  const counter = new Counter({
+    name: 'sallyport_candidate_decisions_total',
+    help: 'What the candidate policy would have said, and whether that differs from the policy in force; unknown where it reads a body that never came whole.',
+    labelNames: ['verdict', 'differs'],
+    registers: [registry],
+  });
+  return ({ decision, differs }) => counter.inc({ verdict: decision?.kind ?? 'unknown', differs: String(differs) });
 }
 
 function timings(registry: Registry): (facts: RecordFacts, style: Style) => void {

@@ -6,6 +6,7 @@ export const NULL_TELEMETRY: Telemetry = Object.freeze({
   source: ignore,
   sourceChanged: ignore,
   policyChanged: ignore,
+  candidateChanged: ignore,
   metrics: () => Promise.resolve(''),
   contentType: 'text/plain; charset=utf-8',
 });

@@ -7,7 +7,7 @@ import type { Figures } from './figures.ts';
 import { figureMetrics } from './figure-metrics.ts';
 
 /** What may change while running. */
-export type Followed = 'identity' | 'policy' | 'journal';
+export type Followed = 'identity' | 'policy' | 'candidate' | 'journal';
 
 /** Hears of what a sidecar does, and gives it as metrics. No label is ever a text that a peer can choose. */
 export interface Telemetry extends Observer {
@@ -16,6 +16,8 @@ export interface Telemetry extends Observer {
   /** New content of a followed source is in force. */
   sourceChanged(kind: Followed): void;
   policyChanged(bundles: Readonly<Record<string, { readonly revision: string }>>): void;
+  /** Undefined: there is no candidate any more. */
+  candidateChanged(bundles: Readonly<Record<string, { readonly revision: string }>> | undefined): void;
   /** All metrics in the Prometheus text format. */
   metrics(): Promise<string>;
   readonly contentType: string;
@@ -37,7 +39,7 @@ export type TelemetryDeps = {
 /** How often the event loop's delay is measured once metrics are read, milliseconds. */
 const LOOP_PRECISION_MS = 50;
 
-const KINDS: readonly Followed[] = ['identity', 'policy', 'journal'];
+const KINDS: readonly Followed[] = ['identity', 'policy', 'candidate', 'journal'];
 
 /** Creates the metrics of a sidecar, in a registry of their own. */
 export function createTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Telemetry {
@@ -56,6 +58,7 @@ export function createTelemetry(config: TelemetryConfig, deps: TelemetryDeps): T
     ...sources,
     decided,
     policyChanged: policy,
+    candidateChanged: candidateInfo(registry),
     contentType: registry.contentType,
     metrics: () => {
       if (processMetrics) {
@@ -111,5 +114,18 @@ function policyMetrics(registry: Registry, clock: Clock): Telemetry['policyChang
     info.reset();
     for (const [bundle, { revision }] of Object.entries(bundles)) info.set({ bundle, revision }, 1);
     since.set(clock.wallMs() / 1_000);
+  };
+}
+
+function candidateInfo(registry: Registry): Telemetry['candidateChanged'] {
+  const info = new Gauge({
+    name: 'sallyport_candidate_info',
+    help: 'Always 1: the revision of each bundle of the candidate policy; absent where there is no candidate.',
+    labelNames: ['bundle', 'revision'],
+    registers: [registry],
+  });
+  return (bundles) => {
+    info.reset();
+    for (const [bundle, { revision }] of Object.entries(bundles ?? {})) info.set({ bundle, revision }, 1);
   };
 }

@@ -1,13 +1,14 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { NO_OBLIGATIONS } from '../../../src/core/model/decision.ts';
 import { FAULTS, fault, type FaultCode } from '../../../src/core/model/faults.ts';
 import type { RecordFacts } from '../../../src/core/model/record-facts.ts';
 import type { Figures } from '../../../src/io/telemetry/figures.ts';
 import { NULL_TELEMETRY } from '../../../src/io/telemetry/null-telemetry.ts';
 import { createTelemetry, type Telemetry } from '../../../src/io/telemetry/telemetry.ts';
 import { createDrivenClock } from '../../support/driven-clock.ts';
-import { defined, sampleConnection, sampleFacts, sampleInput } from '../../support/record-facts.ts';
+import { defined, sampleConnection, sampleFacts, sampleInput, samplePolicy } from '../../support/record-facts.ts';
 
 const figures: Figures = {
   connections: 3,
@@ -149,6 +150,7 @@ test('reloads and problems of sources, the policy in force', async () => {
   assert.deepEqual(await samples(of, 'sallyport_source_problem'), [
     '{kind="identity"} 0',
     '{kind="policy"} 1',
+    '{kind="candidate"} 0',
     '{kind="journal"} 0',
   ]);
   of.source('policy', undefined);
@@ -162,6 +164,26 @@ test('reloads and problems of sources, the policy in force', async () => {
   assert.deepEqual(await samples(of, 'sallyport_policy_info'), ['{bundle="main",revision="r2"} 1']);
   assert.deepEqual(await samples(of, 'sallyport_policy_active_since_timestamp_seconds'), [' 1700000000']);
   assert.deepEqual(await samples(of, 'sallyport_build_info'), ['{version="0.1.0"} 1']);
+});
+
+test('the candidate: its revision while there is one, and what it would have said', async () => {
+  const of = telemetry();
+  assert.deepEqual(await samples(of, 'sallyport_candidate_info'), []);
+  of.candidateChanged({ next: { revision: 'r3' } });
+  assert.deepEqual(await samples(of, 'sallyport_candidate_info'), ['{bundle="next",revision="r3"} 1']);
+  const candidate = { policy: samplePolicy(), decision: undefined, differs: false };
+  const allow = { kind: 'allow', obligations: NO_OBLIGATIONS, reasons: [] } as const;
+  of.decided(sampleFacts(), 'allow', undefined);
+  of.decided(sampleFacts({ candidate }), 'allow', undefined);
+  for (const differs of [true, false, true])
+    of.decided(sampleFacts({ candidate: { ...candidate, decision: allow, differs } }), 'deny', 'policy_denied');
+  assert.deepEqual(await samples(of, 'sallyport_candidate_decisions_total'), [
+    '{verdict="unknown",differs="false"} 1',
+    '{verdict="allow",differs="true"} 2',
+    '{verdict="allow",differs="false"} 1',
+  ]);
+  of.candidateChanged(undefined);
+  assert.deepEqual(await samples(of, 'sallyport_candidate_info'), []);
 });
 
 test('promise 8: no text of a peer becomes a label, and the number of series is bounded', async () => {
