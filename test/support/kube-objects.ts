@@ -71,7 +71,7 @@ export function sidecarStatus(over: object = {}, nowMs = Date.now()): object {
     version: '0.2.0',
     mode: 'enforce',
     identity: { id: 'spiffe://example.org/ns/agents/sa/one', notAfter: new Date(nowMs + 3_600_000).toISOString() },
-    policy: { revision: 'rev-1', candidate: 'rev-2' },
+    policy: { revision: 'rev-1', decision: 'sallyport/composed/decision', candidate: { revision: 'rev-2' } },
     problems: [],
     draining: false,
     ...over,

@@ -30,7 +30,9 @@ export async function askInjector(kubectl: Kubectl): Promise<InjectorStatus> {
   const unknown = 'whether pods are outdated is not known in full: ';
   if (!listed.ok) return { version, config: undefined, warnings: [`${unknown}${listed.error.detail}`] };
   const why =
-    pods.length === 0 ? 'no injector is running; new pods in labelled namespaces are refused' : 'no injector answers';
+    pods.length === 0
+      ? 'no injector is running; new pods in labelled namespaces are refused'
+      : 'no injector answers at /status';
   return { version, config: undefined, warnings: [`${unknown}${why}`] };
 }
 

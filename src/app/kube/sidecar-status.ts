@@ -1,6 +1,6 @@
 import { isMap, listIn, textIn, within } from './objects.ts';
 
-/** What a running sidecar says of itself at `/status`. What it does not say is undefined. */
+/** What a running sidecar says of itself at `/status` (`app/sidecar-status.ts`, of its own release). What it does not say is undefined. */
 export type SidecarStatus = {
   readonly version: string | undefined;
   readonly mode: string | undefined;
@@ -26,7 +26,7 @@ export function readSidecarStatus(answer: unknown): SidecarStatus | undefined {
     id: textIn(answer, 'identity', 'id'),
     notAfterMs: Number.isNaN(end) ? undefined : end,
     revision: textIn(answer, 'policy', 'revision'),
-    candidate: textIn(answer, 'policy', 'candidate') ?? textIn(answer, 'policy', 'candidate', 'revision'),
+    candidate: textIn(answer, 'policy', 'candidate', 'revision'),
     problems: listIn(answer, 'problems')
       .slice(0, MAX_PROBLEMS)
       .map((one) => (typeof one === 'string' ? one : JSON.stringify(one))),
