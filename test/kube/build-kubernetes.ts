@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { dyingWithUs } from './daemon.ts';
 import { BUILD, type KubePart } from './recipe.ts';
 
 const run = promisify(execFile);
@@ -61,7 +62,8 @@ export function outsideModule(goMod: string): string {
 
 async function build(part: KubePart, work: string, env: NodeJS.ProcessEnv): Promise<void> {
   const args = ['build', ...BUILD.flags, '-ldflags', linkerFlags(), '-o', join(work, part)];
-  const child = spawn('go', [...args, `k8s.io/kubernetes/cmd/${part}`], {
+  const [command = 'go', ...rest] = [...dyingWithUs(), 'go', ...args, `k8s.io/kubernetes/cmd/${part}`];
+  const child = spawn(command, rest, {
     cwd: work,
     env,
     stdio: ['ignore', 'ignore', 'inherit'],

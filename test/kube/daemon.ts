@@ -59,7 +59,8 @@ export function startDaemon(name: string, options: DaemonOptions): Daemon {
   };
 }
 
-function dyingWithUs(): readonly string[] {
+/** What to put before a command so that it dies with this process, however that ends; nothing where the machine has no such thing. */
+export function dyingWithUs(): readonly string[] {
   const setpriv = process.platform === 'linux' ? commandPath('setpriv') : undefined;
   return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--'];
 }
