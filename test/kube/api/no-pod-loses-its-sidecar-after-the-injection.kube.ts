@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+
+import { loadInjectorConfig } from '../../../src/core/config/injector-config.ts';
+import { injectPod } from '../../../src/core/injection/inject-pod.ts';
+import { fileIn, only, render } from '../../support/chart.ts';
+import { until } from '../../support/until.ts';
+import { startApiServer, type ApiServer } from '../api-server.ts';
+
+import type { CommandResult } from '../kube-tools.ts';
+
+const SETTINGS = { 'sidecar.overrides': ['ports', 'opt-out'] };
+
+type Container = { readonly name: string; readonly [key: string]: unknown };
+type Pod = {
+  readonly apiVersion: 'v1';
+  readonly kind: 'Pod';
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels?: Record<string, string> };
+  readonly spec: { readonly containers: readonly object[]; readonly initContainers?: readonly Container[] };
+};
+
+/** An API server with the admission policies of the chart and no webhook: what would come out after all of them. */
+async function start(context: TestContext): Promise<{ kube: ApiServer; injected: (name: string) => Pod }> {
+  const kube = await startApiServer(context);
+  await kube.createNamespace('agents', { 'sallyport.dev/inject': 'enabled' });
+  await kube.createNamespace('others');
+  const objects = await render(undefined, SETTINGS);
+  const config = loadInjectorConfig(fileIn(objects, 'sallyport-injector', 'injector.yaml'), {});
+  assert.ok(config.ok);
+  const { sidecar } = config.value;
+  for (const name of ['sallyport-injected', 'sallyport-marks'])
+    for (const kind of ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'])
+      await kube.kubectl(['apply', '--validate=strict', '-f', '-'], JSON.stringify(only(objects, kind, name)));
+  const injected = (name: string): Pod => {
+    const namespace = { name: 'agents', labels: { 'sallyport.dev/inject': 'enabled' } };
+    const made = injectPod({ pod: bare(name), namespace }, sidecar, { version: '0.1.0', roots: kube.caPem });
+    assert.ok(made.ok && made.value.kind === 'injected', JSON.stringify(made));
+    return made.value.pod as Pod;
+  };
+  // The API server sees a new policy within a second or so.
+  await until('the admission policy', async () => (await create(kube, bare('early'), true)).code !== 0);
+  return { kube, injected };
+}
+
+function bare(name: string, namespace = 'agents'): Pod {
+  const containers = [{ name: 'agent', image: 'agent:1', ports: [{ containerPort: 8080 }] }];
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels: { app: 'a' } }, spec: { containers } };
+}
+
+function create(kube: ApiServer, pod: Pod, dryRun = false): Promise<CommandResult> {
+  const input = JSON.stringify(pod);
+  return kube.tryKubectl(['create', '-f', '-', ...(dryRun ? ['--dry-run=server'] : [])], { input });
+}
+
+/** The pod with one of its init containers changed, or without it. */
+function meddled(pod: Pod, name: string, change: object | undefined): Pod {
+  const initContainers = (pod.spec.initContainers ?? []).flatMap((one) => {
+    if (one.name !== name) return [one];
+    return change === undefined ? [] : [{ ...one, ...change }];
+  });
+  return { ...pod, spec: { ...pod.spec, initContainers } };
+}
+
+test('a pod comes out of the admission with its sidecar, or not at all', async (context) => {
+  const { kube, injected } = await start(context);
+  const good = injected('good');
+  const { metadata } = good;
+  assert.equal((await create(kube, good, true)).stderr, '');
+  const CASES: readonly (readonly [title: string, pod: Pod, said: RegExp])[] = [
+    ['a bare one', bare('x'), /without its sidecar/],
+    ['the sidecar taken out', meddled(good, 'sallyport', undefined), /without its sidecar/],
+    [
+      'no sidecar any more but a container that ends',
+      meddled(good, 'sallyport', { restartPolicy: undefined }),
+      /without its sidecar|may not be/,
+    ],
+    ['another image', meddled(good, 'sallyport', { image: 'evil/sallyport:1' }), /without its sidecar/],
+    [
+      'an image that only begins alike',
+      meddled(good, 'sallyport', { image: 'sallyport-evil:1' }),
+      /without its sidecar/,
+    ],
+    ['another command', meddled(good, 'sallyport', { command: ['node', '-e', '0'] }), /without its sidecar/],
+    ['other arguments', meddled(good, 'sallyport', { args: ['version'] }), /without its sidecar/],
+    ['another user', meddled(good, 'sallyport', { securityContext: { runAsUser: 1_000 } }), /without its sidecar/],
+    [
+      'the redirection taken out',
+      meddled(good, 'sallyport-redirect', undefined),
+      /without the init container sallyport-redirect/,
+    ],
+    [
+      'a redirection that does nothing',
+      meddled(good, 'sallyport-redirect', { args: ['version'] }),
+      /without the init container sallyport-redirect/,
+    ],
+    ['the label taken away', { ...good, metadata: { ...metadata, labels: { app: 'a' } } }, /without the label/],
+  ];
+  for (const [title, pod, said] of CASES) {
+    const { code, stderr } = await create(kube, pod, true);
+    assert.notEqual(code, 0, title);
+    assert.match(stderr, said, title);
+  }
+  assert.equal((await create(kube, bare('x', 'others'), true)).code, 0);
+  const out = bare('out');
+  const labels = { ...out.metadata.labels, 'sallyport.dev/inject': 'disabled' };
+  assert.equal((await create(kube, { ...out, metadata: { ...out.metadata, labels } }, true)).stderr, '');
+});
+
+test('what the injection wrote stays for the life of the pod, and everything else can change', async (context) => {
+  const { kube, injected } = await start(context);
+  assert.equal((await create(kube, injected('kept'))).stderr, '');
+  const change = (args: readonly string[]): Promise<CommandResult> => kube.tryKubectl([...args, '-n', 'agents']);
+  const FORBIDDEN: readonly (readonly string[])[] = [
+    ['label', 'pod', 'kept', 'sallyport.dev/injected-'],
+    ['label', 'pod', 'kept', 'sallyport.dev/injected=false', '--overwrite'],
+    ['label', 'pod', 'kept', 'sallyport.dev/inject=disabled'],
+    ['annotate', 'pod', 'kept', 'sallyport.dev/injected-by-'],
+    ['annotate', 'pod', 'kept', 'sallyport.dev/injected-config=sha256:0', '--overwrite'],
+    ['annotate', 'pod', 'kept', 'sallyport.dev/mode=shadow'],
+    [
+      'patch',
+      'pod',
+      'kept',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      '{"metadata":{"labels":{"sallyport.dev/injected":null}}}',
+    ],
+  ];
+  for (const args of FORBIDDEN) {
+    const { code, stderr } = await change(args);
+    assert.notEqual(code, 0, args.join(' '));
+    assert.match(stderr, /stay as they are; create the pod anew/, args.join(' '));
+  }
+  for (const args of [
+    ['label', 'pod', 'kept', 'app=b', '--overwrite'],
+    ['annotate', 'pod', 'kept', 'example.org/note=x'],
+    ['patch', 'pod', 'kept', '--subresource=status', '--type=merge', '-p', '{"status":{"phase":"Running"}}'],
+  ])
+    assert.equal((await change(args)).stderr, '', args.join(' '));
+});
