@@ -10,6 +10,7 @@ export type LogShowOptions = Json & {
   readonly peer?: string;
   readonly id?: string;
   readonly last?: number;
+  readonly candidateDiffers?: true;
 };
 
 /** `sallyport log …`. */
@@ -33,6 +34,7 @@ export function defineLog(program: Command, { act, terminal }: Definer): void {
     .option('--verdict <verdict>', 'only allow, deny or would-deny')
     .option('--peer <spiffe-id>', 'only of this peer')
     .option('--id <decision-id>', 'only the one that a caller was told')
+    .option('--candidate-differs', 'only those that the candidate policy would have decided otherwise')
     .option('--last <count>', 'only the last ones', count)
     .option('--json', 'print the records as they are')
     .action(

@@ -1,4 +1,4 @@
-import { followPolicy } from '../../app/active-policy.ts';
+import { followCandidate, followPolicy } from '../../app/active-policy.ts';
 import { checkIdentity } from '../../app/identity-check.ts';
 import { destinationProblems, unprovableDestinations } from '../../app/outbound.ts';
 import { createRandom, systemClock } from '../../app/system.ts';
@@ -53,18 +53,27 @@ function ignore(): void {}
 /** Reads what the configuration names, as the sidecar does at its start. */
 async function follow(config: Config): Promise<Findings> {
   const world = { clock: systemClock, random: createRandom() };
-  const policy = followPolicy(withoutTraces(config.policy), { ...world, onChange: ignore, onProblem: ignore });
+  const hooks = { ...world, onChange: ignore, onProblem: ignore };
+  const policy = followPolicy(withoutTraces(config.policy), hooks);
+  const candidate = followCandidate(config.policy, hooks);
   try {
     const { peer } = config.policy.bundleServer;
+    const isAsked = peer === undefined;
     const [identity] = await Promise.all([
       checkIdentity(config.identity),
-      peer === undefined ? policy.start() : undefined,
+      isAsked ? policy.start() : undefined,
+      isAsked ? candidate?.start() : undefined,
     ]);
     const { own, from, warnings } = identity;
     const active = policy.current?.policy;
     return {
       problems: [...destinationProblems(config.outbound), ...identity.problems, ...(policy.problem ?? [])],
-      warnings: [...warnings, ...unprovableDestinations(config.outbound, config.identity)],
+      warnings: [
+        ...warnings,
+        ...unprovableDestinations(config.outbound, config.identity),
+        // What is on trial keeps nothing from starting.
+        ...(candidate?.problem ?? []).map((problem) => `policy.candidate: ${problem}`),
+      ],
       ...(own && { identity: own }),
       ...(from !== undefined && { identityFrom: from }),
       ...(peer !== undefined && { policyFrom: peer }),
@@ -74,6 +83,7 @@ async function follow(config: Config): Promise<Findings> {
     };
   } finally {
     policy.stop();
+    candidate?.stop();
   }
 }
 

@@ -30,12 +30,13 @@ export async function logShow(file: string, options: LogShowOptions, terminal: T
 }
 
 /** Notices and unreadable lines are shown unless something was asked for that only records have. */
-function wanted(line: LogLine, { verdict, peer, id, json }: LogShowOptions): boolean {
-  if (line.kind !== 'record') return json !== true && (verdict ?? peer ?? id) === undefined;
+function wanted(line: LogLine, { verdict, peer, id, candidateDiffers, json }: LogShowOptions): boolean {
+  if (line.kind !== 'record') return json !== true && (verdict ?? peer ?? id ?? candidateDiffers) === undefined;
   const { sallyport } = line.record;
   return (
     (verdict === undefined || sallyport.verdict === verdict) &&
     (peer === undefined || sallyport.peer === peer) &&
+    (candidateDiffers !== true || at(at(sallyport, 'candidate'), 'differs') === true) &&
     (id === undefined || line.record.decision_id === id)
   );
 }
@@ -67,7 +68,7 @@ function shownRecord(record: unknown, terminal: Terminal): string {
     `${text(at(outcome, 'status'), '0')}${grpc === undefined ? '' : `/${text(grpc, '?')}`}`.padEnd(6),
     otherSide(ours),
     `${text(at(asked, 'method'), '')} ${text(at(http, 'path') ?? at(asked, 'target'), '')}`.trim() || '-',
-    terminal.style('out', 'dim', why(ours).join('; ')),
+    terminal.style('out', 'dim', [...why(ours), ...candidateSays(ours)].join('; ')),
   ]
     .join(' ')
     .trimEnd();
@@ -85,6 +86,17 @@ function why(ours: unknown): readonly string[] {
   const parts = [ours, outcome].flatMap((from) => [at(from, 'fault'), at(from, 'detail')]);
   const texts = [...parts, ...(Array.isArray(reasons) ? reasons : [])].map((part) => text(part, ''));
   return [...new Set(texts)].filter((part) => part !== '');
+}
+
+/** What the candidate would have done otherwise, and why. */
+function candidateSays(ours: unknown): readonly string[] {
+  const candidate = at(ours, 'candidate');
+  if (at(candidate, 'differs') !== true) return [];
+  const reasons = at(candidate, 'reasons');
+  const texts = [at(candidate, 'fault'), ...(Array.isArray(reasons) ? reasons : [])].map((part) => text(part, ''));
+  const because = texts.filter((part) => part !== '').join(', ');
+  const said = `candidate ${text(at(candidate, 'revision'), '?')}: ${text(at(candidate, 'verdict'), '?')}`;
+  return [because === '' ? said : `${said} (${because})`];
 }
 
 /** Text or a number, safe to show. */
