@@ -142,7 +142,7 @@ class ListAndWatch<T> implements ObjectWatch<T> {
     const full = new AbortController();
     const signal = AbortSignal.any([this.#stopping.signal, full.signal]);
     // One that opens and ends at once with nonsense has followed nothing.
-    let cancel = (): void => undefined;
+    let cancel: (() => void) | undefined;
     const opened = (): void => {
       cancel = this.#deps.timer(OPEN_MS, () => this.#isFresh());
     };
@@ -151,7 +151,7 @@ class ListAndWatch<T> implements ObjectWatch<T> {
       this.#hear(event);
       if (this.#objects.size > (this.#settings.maxObjects ?? DEFAULT_MAX_OBJECTS)) full.abort();
     });
-    cancel();
+    cancel?.();
     const fault = full.signal.aborted ? tooMany(resource, this.#objects.size - 1) : ended;
     const lasted = this.#deps.clock.monotonicMs() - begun >= LASTING_MS;
     if (lasted) this.#failures = 0;

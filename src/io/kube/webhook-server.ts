@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 import { failedReview } from './failed-review.ts';
 import { readReview } from './webhook-body.ts';
@@ -96,6 +96,7 @@ class HttpsWebhook implements WebhookServer {
   readonly #limits: WebhookLimits;
   readonly #room: BodyRoom;
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
   #hasCertificate = false;
   #stopping: Promise<void> | undefined;
   #unfollow: (() => void) | undefined;
@@ -138,11 +139,16 @@ class HttpsWebhook implements WebhookServer {
     this.#unfollow?.();
     if (!this.#server.listening) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = timer(graceMs, () => this.#server.closeAllConnections());
+    const cancel = timer(graceMs, () => this.#cut());
     this.#server.close(() => resolve());
     this.#server.closeIdleConnections();
     await promise;
     cancel();
+  }
+
+  /** Every connection, also those whose handshake is not over, which Node's `closeAllConnections` does not know. */
+  #cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #create(): Server {
@@ -160,6 +166,11 @@ class HttpsWebhook implements WebhookServer {
     const server = createServer({ ...tls, ...http }, (request, response) => void this.#receive(request, response));
     server.maxConnections = connections;
     server.maxHeadersCount = MAX_FIELDS;
+    // Under TLS too this is the connection before its handshake.
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     return server;
   }
 

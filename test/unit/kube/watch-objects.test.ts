@@ -24,12 +24,16 @@ function textOf({ text }: KubeObject): string | undefined {
   return typeof text === 'string' ? text : undefined;
 }
 
+/** The longest wait of each back-off. */
+function random(length: number): Uint8Array {
+  return new Uint8Array(length).fill(0xff);
+}
+
 async function world(context: TestContext, settings: Partial<WatchSettings> = {}): Promise<World> {
   const api = await startFakeKubeApi(context);
   const clock = createDrivenClock();
   const faults: string[] = [];
   const client = clientOf(context, api, faults, clock.timer);
-  const random = (length: number): Uint8Array => new Uint8Array(length).fill(0xff);
   const deps = { api: client, read: textOf, clock, random, timer: clock.timer };
   const watch = watchObjects({ resource: CONFIG_MAPS, ...settings }, deps);
   context.after(() => Promise.all([client.stop(), watch.stop()]));
