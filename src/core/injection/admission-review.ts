@@ -65,10 +65,10 @@ function review(value: unknown): Result<AdmissionAsk, string> {
   }
 }
 
-/** What is done to what, such as `CREATE pods`; undefined for anything but resources of the core group's v1. */
-function subject(request: unknown): string | undefined {
+/** What is done to what, such as `CREATE pods`; empty for anything but resources of the core group's v1. */
+function subject(request: unknown): string {
   const resource = at(request, 'resource');
-  if ((textAt(resource, 'group') ?? '') !== '' || textAt(resource, 'version') !== 'v1') return undefined;
+  if ((textAt(resource, 'group') ?? '') !== '' || textAt(resource, 'version') !== 'v1') return '';
   const names = [textAt(resource, 'resource'), textAt(request, 'subResource')].filter((name) => (name ?? '') !== '');
   return `${textAt(request, 'operation')} ${names.join('/')}`;
 }

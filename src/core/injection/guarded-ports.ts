@@ -35,6 +35,16 @@ type Declared = {
   readonly raw: JsonMap;
 };
 
+const NAMED_PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
+  ['grpc', 'http2'],
+  ['http2', 'http2'],
+  ['h2c', 'http2'],
+  ['http', 'http'],
+  ['tcp', 'tcp'],
+  ['tls', 'tcp'],
+  ['https', 'tcp'],
+]);
+
 /** Each has a listener of its own, with its share of memory. */
 const MAX_GUARDED = 16;
 
@@ -108,21 +118,8 @@ function protocolOf(entry: unknown): string {
 
 /** By the prefix of a port's name, as service meshes read it; TLS of the agent's own can only be passed on as bytes. */
 function protocolOfName(name: string | undefined): Protocol {
-  const [prefix] = (name ?? '').split('-');
-  switch (prefix) {
-    case 'grpc':
-    case 'http2':
-    case 'h2c':
-      return 'http2';
-    case 'http':
-      return 'http';
-    case 'tcp':
-    case 'tls':
-    case 'https':
-      return 'tcp';
-    default:
-      return 'auto';
-  }
+  const [prefix = ''] = (name ?? '').split('-');
+  return NAMED_PROTOCOLS.get(prefix) ?? 'auto';
 }
 
 function twice(guarded: readonly GuardedPort[]): InjectionRefusal[] {
@@ -150,16 +147,19 @@ function collisions(
   settings: InjectionSettings,
 ): InjectionRefusal[] {
   const taken = sidecarPorts(settings, guarded);
-  const message = (port: number) => `port ${port} is the sidecar's; let the container listen on another one`;
   const asWritten = declared.filter(({ port, raw }) => protocolOf(raw) === 'TCP' && taken.includes(port));
   const unwritten = [...guarded.map(({ port }) => port), ...open].filter(
     (port) => taken.includes(port) && !asWritten.some((one) => one.port === port),
   );
   return [
-    ...asWritten.map(({ path, port }) => refusal('port_taken', `${path}.containerPort`, message(port))),
-    ...[...new Set(unwritten)].map((port) => refusal('port_taken', 'metadata.annotations', message(port))),
+    ...asWritten.map(({ path, port }) => refusal('port_taken', `${path}.containerPort`, takenMessage(port))),
+    ...[...new Set(unwritten)].map((port) => refusal('port_taken', 'metadata.annotations', takenMessage(port))),
     ...twiceTaken(taken),
   ];
+}
+
+function takenMessage(port: number): string {
+  return `port ${port} is the sidecar's; let the container listen on another one`;
 }
 
 /** The platform's own ports run into each other: more guarded ports than there is room for behind the first. */

@@ -54,17 +54,20 @@ function namedDifference(before: readonly Named[], after: readonly Named[], path
     .toReversed()
     .map(({ index }) => ({ op: 'remove', path: `${path}/${index}` }));
   const now = before.filter(({ name }) => wanted.has(name));
-  after.forEach((entry, index) => {
+  for (const [index, entry] of after.entries()) {
     const here = `${path}/${index}`;
     const found = now.findIndex(({ name }) => name === entry.name);
-    if (found === index) return void operations.push(...difference(now[index], entry, here));
+    if (found === index) {
+      operations.push(...difference(now[index], entry, here));
+      continue;
+    }
     if (found > index) {
       now.splice(found, 1);
       operations.push({ op: 'remove', path: `${path}/${found}` });
     }
     now.splice(index, 0, entry);
     operations.push({ op: 'add', path: here, value: entry });
-  });
+  }
   return operations;
 }
 

@@ -90,14 +90,13 @@ function common(name: string, settings: InjectionSettings): Named {
 
 /** The API server takes a limit as the request where there is none. */
 function resources({ requests, limits }: InjectedResources): JsonMap {
-  const known = (amounts: InjectedResources['limits']) =>
-    Object.fromEntries(
-      Object.entries(amounts).flatMap(([what, amount]) =>
-        amount === undefined ? [] : [[what, canonicalQuantity(amount)]],
-      ),
-    );
-  const made = { limits: known(limits), requests: { ...known(limits), ...known(requests) } };
+  const made = { limits: canonical(limits), requests: { ...canonical(limits), ...canonical(requests) } };
   return Object.fromEntries(Object.entries(made).filter(([, amounts]) => Object.keys(amounts).length > 0));
+}
+
+function canonical(amounts: InjectedResources['limits']): JsonMap {
+  const known = Object.entries(amounts).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(known.map(([what, amount]) => [what, canonicalQuantity(amount)]));
 }
 
 function sidecarSecurity(uid: number): JsonMap {

@@ -135,14 +135,16 @@ function namedFaults(spec: JsonMap, key: string, min: number): InjectionRefusal[
 
 function twiceFaults(spec: JsonMap): InjectionRefusal[] {
   const names = (...keys: readonly string[]) => keys.flatMap((key) => listAt(spec, key).map((one) => at(one, 'name')));
-  const twice = (list: readonly unknown[]) =>
-    list.filter((name, index) => typeof name === 'string' && list.indexOf(name) !== index);
   return [
     ...twice(names('containers', 'initContainers')).map((name) =>
       malformed('spec.containers', `two containers are named ${String(name)}`),
     ),
     ...twice(names('volumes')).map((name) => malformed('spec.volumes', `two volumes are named ${String(name)}`)),
   ];
+}
+
+function twice(list: readonly unknown[]): readonly unknown[] {
+  return list.filter((name, index) => typeof name === 'string' && list.indexOf(name) !== index);
 }
 
 function malformed(path: string, message: string): InjectionRefusal {

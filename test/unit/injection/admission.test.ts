@@ -138,6 +138,9 @@ function response(verdict: AdmissionVerdict): Json {
 
 const REFUSAL: InjectionRefusal = { kind: 'host_namespace', path: 'spec.hostNetwork', message: 'remove it' };
 
+const codeOf = (refusals: readonly InjectionRefusal[]) =>
+  (response({ kind: 'denied', refusals })['status'] as Json)['code'];
+
 describe('admissionAnswer (admission.k8s.io/v1, AdmissionResponse)', () => {
   test('allowed: the patch as base64 of JSON, whatever characters are in it', () => {
     const patch = [{ op: 'add', path: '/metadata/labels/a~1b', value: 'grün €' }] as const;
@@ -176,10 +179,8 @@ describe('admissionAnswer (admission.k8s.io/v1, AdmissionResponse)', () => {
 
   test('denied for now: 503 where nothing but the injector is not ready', () => {
     const later: InjectionRefusal = { kind: 'not_ready', path: '', message: 'try again' };
-    const code = (refusals: readonly InjectionRefusal[]) =>
-      (response({ kind: 'denied', refusals })['status'] as Json)['code'];
-    assert.equal(code([later]), 503);
-    assert.equal(code([later, REFUSAL]), 403);
+    assert.equal(codeOf([later]), 503);
+    assert.equal(codeOf([later, REFUSAL]), 403);
   });
 
   test('a message is bounded and says how many reasons it leaves out', () => {

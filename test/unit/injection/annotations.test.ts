@@ -251,14 +251,14 @@ describe("annotations that are not the pod's to set", () => {
   });
 });
 
-describe('the label sallyport.dev/inject', () => {
-  const labelled = (value: string, overrides: InjectionSettings['overrides']) =>
-    injectPod(
-      { pod: agentPod({}, { labels: { 'sallyport.dev/inject': value } }), namespace: NAMESPACE },
-      { ...SETTINGS, overrides },
-      FACTS,
-    );
+const labelled = (value: string, overrides: InjectionSettings['overrides']) =>
+  injectPod(
+    { pod: agentPod({}, { labels: { 'sallyport.dev/inject': value } }), namespace: NAMESPACE },
+    { ...SETTINGS, overrides },
+    FACTS,
+  );
 
+describe('the label sallyport.dev/inject', () => {
   test('disabled: no sidecar, where the platform lets pods say so', () => {
     const injection = labelled('disabled', ['opt-out']);
     assert.deepEqual(injection, {

@@ -20,7 +20,7 @@ function injected(pod: unknown, settings: InjectionSettings = SETTINGS, facts: I
   const injection = injectPod({ pod, namespace: NAMESPACE }, settings, facts);
   assert.ok(injection.ok, JSON.stringify(injection));
   assert.equal(injection.value.kind, 'injected');
-  return injection.value as Extract<typeof injection.value, { kind: 'injected' }>;
+  return injection.value;
 }
 
 function containers(pod: Json, key = 'containers'): readonly Json[] {

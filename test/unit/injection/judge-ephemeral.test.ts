@@ -23,6 +23,9 @@ function judged(container: unknown, settings = SETTINGS, old = POD): readonly st
   return judgeEphemeral(old, withEphemeral(old, container), settings).map(({ kind, path }) => `${kind} ${path}`);
 }
 
+const judgedAs = (runAsUser: number) =>
+  judged({ name: 'debug', securityContext: { runAsUser } }, { ...SETTINGS, uid: 2_000 });
+
 const PATH = 'spec.ephemeralContainers[0]';
 
 describe('ephemeral containers of a pod with a sidecar', () => {
@@ -76,11 +79,9 @@ describe('ephemeral containers of a pod with a sidecar', () => {
   });
 
   test('the user of the sidecar that runs counts, also where the settings have another one by now', () => {
-    const as = (runAsUser: number) =>
-      judged({ name: 'debug', securityContext: { runAsUser } }, { ...SETTINGS, uid: 2_000 });
-    assert.deepEqual(as(61_337), [`uid_taken ${PATH}.securityContext.runAsUser`]);
-    assert.deepEqual(as(2_000), [`uid_taken ${PATH}.securityContext.runAsUser`]);
-    assert.deepEqual(as(3_000), []);
+    assert.deepEqual(judgedAs(61_337), [`uid_taken ${PATH}.securityContext.runAsUser`]);
+    assert.deepEqual(judgedAs(2_000), [`uid_taken ${PATH}.securityContext.runAsUser`]);
+    assert.deepEqual(judgedAs(3_000), []);
   });
 
   test('those that were there before are not judged again', () => {

@@ -90,6 +90,16 @@ const settings = fc
 
 const names = (value: unknown) => ((value ?? []) as readonly Container[]).map(({ name }) => name);
 
+const portsOf = (spec: Json) =>
+  (spec['containers'] as readonly Container[]).map((one) =>
+    ((one['portsOf'] ?? []) as readonly Json[]).map(({ name, containerPort }) => ({ name, containerPort })),
+  );
+
+const probesOf = (spec: Json) =>
+  (spec['containers'] as readonly Container[]).flatMap((one) =>
+    ['startupProbe', 'readinessProbe', 'livenessProbe'].map((key) => one[key] as Json | undefined),
+  );
+
 /** Runs `check` over many pods, with what became of each. */
 function always(
   check: (
@@ -168,25 +178,17 @@ describe('an injection, whatever the pod', () => {
 
   test('keeps ports and their numbers, takes names in plain capture only, and gives none away', () => {
     always((before, after, _patch, by) => {
-      const ports = (spec: Json) =>
-        (spec['containers'] as readonly Container[]).map((one) =>
-          ((one['ports'] ?? []) as readonly Json[]).map(({ name, containerPort }) => ({ name, containerPort })),
-        );
-      const expected = ports(before.spec).map((all) =>
+      const expected = portsOf(before.spec).map((all) =>
         all.map((one) => (by.capture === 'plain' ? { ...one, name: undefined } : one)),
       );
-      assert.deepEqual(ports(after.spec), expected);
+      assert.deepEqual(portsOf(after.spec), expected);
     });
   });
 
   test('leaves the timing of probes alone, and exec and other hosts as they are', () => {
     always((before, after) => {
-      const probes = (spec: Json) =>
-        (spec['containers'] as readonly Container[]).flatMap((one) =>
-          ['startupProbe', 'readinessProbe', 'livenessProbe'].map((key) => one[key] as Json | undefined),
-        );
-      const now = probes(after.spec);
-      for (const [index, old] of probes(before.spec).entries()) {
+      const now = probesOf(after.spec);
+      for (const [index, old] of probesOf(before.spec).entries()) {
         if (old === undefined) assert.equal(now[index], undefined);
         else {
           const isOwn = old['exec'] !== undefined || (old['httpGet'] as Json | undefined)?.['host'] === 'h';

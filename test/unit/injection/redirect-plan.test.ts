@@ -26,6 +26,11 @@ function refusal(change: Readonly<Record<string, unknown>>): string | undefined 
   return read.ok ? undefined : read.error;
 }
 
+const problem = (text: string) => {
+  const read = readRedirectPlan(text);
+  return read.ok ? '' : read.error;
+};
+
 describe('readRedirectPlan', () => {
   test('a plan is read as it was written, with metrics and without', () => {
     assert.deepEqual(readRedirectPlan(JSON.stringify(PLAN)), { ok: true, value: PLAN });
@@ -80,15 +85,11 @@ describe('readRedirectPlan', () => {
   });
 
   test('a key twice, text that is no JSON, too much and too deep are refused', () => {
-    const error = (text: string) => {
-      const read = readRedirectPlan(text);
-      return read.ok ? '' : read.error;
-    };
-    assert.equal(error('{"uid":1,"uid":2}'), 'a key stands twice in one object');
-    assert.equal(error('{'), 'not JSON');
-    assert.equal(error('[]'), 'the plan: an object is expected');
-    assert.equal(error('['.repeat(100)), 'nested deeper than 8 levels');
-    assert.equal(error(' '.repeat(131_073)), 'longer than 131072 characters');
+    assert.equal(problem('{"uid":1,"uid":2}'), 'a key stands twice in one object');
+    assert.equal(problem('{'), 'not JSON');
+    assert.equal(problem('[]'), 'the plan: an object is expected');
+    assert.equal(problem('['.repeat(100)), 'nested deeper than 8 levels');
+    assert.equal(problem(' '.repeat(131_073)), 'longer than 131072 characters');
   });
 
   test('no text throws', () => {

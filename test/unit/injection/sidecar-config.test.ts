@@ -42,6 +42,12 @@ function configOf(pod: unknown, settings: Partial<InjectionSettings> = {}, roots
   return loaded.value;
 }
 
+const graceOf = (spec: Json, drainDelay: number) => {
+  const pod = podOf(agentPod(spec), { drainDelay });
+  const { terminationGracePeriodSeconds } = pod['spec'] as Json;
+  return [terminationGracePeriodSeconds, configOf(agentPod(spec), { drainDelay }).shutdown.grace];
+};
+
 describe('the configuration of an injected sidecar is accepted by its schema', () => {
   for (const file of readdirSync(FOLDER).filter((name) => !name.endsWith('.injected.yaml'))) {
     const shape = parse(readFileSync(join(FOLDER, file), 'utf8')) as {
@@ -103,11 +109,6 @@ describe('what a pod is called and asked by', () => {
   });
 
   test('drain longer than the grace of the agent: the grace of the pod grows by the pause, and the sidecar has all of it', () => {
-    const graceOf = (spec: Json, drainDelay: number) => {
-      const pod = podOf(agentPod(spec), { drainDelay });
-      const { terminationGracePeriodSeconds } = pod['spec'] as Json;
-      return [terminationGracePeriodSeconds, configOf(agentPod(spec), { drainDelay }).shutdown.grace];
-    };
     assert.deepEqual(graceOf({}, 5_000), [37, 37_000]);
     assert.deepEqual(graceOf({ terminationGracePeriodSeconds: 10 }, 1_200), [14, 14_000]);
     assert.deepEqual(graceOf({ terminationGracePeriodSeconds: 10 }, 0), [10, 10_000]);
