@@ -43,16 +43,16 @@ const port = () => count(1, 65_535);
 
 const resources = section({
   requests: section({
-    cpu: quantity().optional().describe('CPU that is set aside.'),
-    memory: quantity().optional().describe('Memory that is set aside.'),
+    cpu: quantity().prefault('50m').describe('CPU that is set aside.'),
+    memory: quantity().prefault('96Mi').describe('Memory that is set aside.'),
   })
-    .prefault({ cpu: '50m', memory: '96Mi' })
+    .prefault({})
     .describe('What the scheduler sets aside.'),
   limits: section({
     cpu: quantity().optional().describe('Most CPU; no bound where absent, so that a burst is not slowed down.'),
-    memory: quantity().optional().describe('Most memory.'),
+    memory: quantity().prefault('384Mi').describe('Most memory.'),
   })
-    .prefault({ memory: '384Mi' })
+    .prefault({})
     .describe('What the sidecar may use at most.'),
 });
 

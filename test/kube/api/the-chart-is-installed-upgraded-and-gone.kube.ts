@@ -93,6 +93,11 @@ for (const [how, flags] of [
     await until('pods as before', async () => (await kube.tryKubectl([...pod, '-n', 'agents'])).code === 0);
   });
 
+/** Lists the ConfigMaps of one name in all namespaces. */
+function named(name: string): readonly string[] {
+  return ['get', 'configmaps', '-A', '--field-selector', `metadata.name=${name}`];
+}
+
 function restricted(): object {
   const securityContext = {
     allowPrivilegeEscalation: false,
@@ -110,13 +115,6 @@ test('the rights of injector and authority are what they need, and no more', asy
   await kube.helm(['install', 'sallyport', CHART, '-n', SYSTEM]);
   const may = async (who: string, args: readonly string[]): Promise<boolean> =>
     (await kube.tryKubectl([...args, '--as', who])).code === 0;
-  const named = (name: string): readonly string[] => [
-    'get',
-    'configmaps',
-    '-A',
-    '--field-selector',
-    `metadata.name=${name}`,
-  ];
   const CASES: readonly (readonly [who: string, args: readonly string[], allowed: boolean])[] = [
     [INJECTOR, ['get', 'namespaces'], true],
     [INJECTOR, named('sallyport-policy'), true],
