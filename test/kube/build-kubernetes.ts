@@ -62,8 +62,8 @@ export function outsideModule(goMod: string): string {
 
 async function build(part: KubePart, work: string, env: NodeJS.ProcessEnv): Promise<void> {
   const args = ['build', ...BUILD.flags, '-ldflags', linkerFlags(), '-o', join(work, part)];
-  const [command = 'go', ...rest] = [...dyingWithUs(), 'go', ...args, `k8s.io/kubernetes/cmd/${part}`];
-  const child = spawn(command, rest, {
+  const [first, ...rest] = [...dyingWithUs(), 'go', ...args, `k8s.io/kubernetes/cmd/${part}`];
+  const child = spawn(first ?? 'go', rest, {
     cwd: work,
     env,
     stdio: ['ignore', 'ignore', 'inherit'],
