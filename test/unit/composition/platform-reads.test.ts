@@ -69,3 +69,41 @@ test('a plan of another form is no good', () => {
   for (const plan of [undefined, null, {}, [], 'x', { static: {} }, { static: { strings: 1 } }])
     assert.equal(platformReads(plan).length, 1);
 });
+
+const DATA = { type: 'local', value: 1 };
+/** A string of the plan below, by its number. */
+const word = (value: number): unknown => ({ type: 'string_index', value });
+/** A plan of one statement. */
+const planOf = (type: string, stmt: Readonly<Record<string, unknown>>): unknown => ({
+  static: { strings: [{ value: 'sallyport' }, { value: 'platform' }, { value: 'g0' }, { value: 'fleet' }] },
+  funcs: { funcs: [{ name: 'g0.data.sallyport.platform.deny', blocks: [{ stmts: [{ type, stmt }] }] }] },
+});
+
+describe('statements that OPA may come to write, one by one', () => {
+  const taken: readonly (readonly [type: string, stmt: Readonly<Record<string, unknown>>])[] = [
+    ['AssignVarStmt', { source: DATA, target: 5 }],
+    ['EqualStmt', { a: DATA, b: { type: 'local', value: 4 } }],
+    ['ObjectInsertStmt', { key: word(0), value: DATA, object: 4 }],
+    ['ScanStmt', { source: 1, key: 4, value: 5, block: { stmts: [] } }],
+    ['WithStmt', { local: 1, path: [3], value: { type: 'bool', value: true }, block: { stmts: [] } }],
+    ['DotStmt', { source: DATA, key: { type: 'local', value: 4 }, target: 5 }],
+    ['CallStmt', { func: 'walk', args: [DATA], result: 4 }],
+    ['CallStmt', { func: 'g0.data.sallyport.platform.f', args: [{ type: 'local', value: 0 }, DATA, DATA], result: 4 }],
+    ['CallDynamicStmt', { args: [0, 1], result: 4, path: [word(2), { type: 'local', value: 5 }, word(1)] }],
+    ['CallDynamicStmt', { args: [0, 1], result: 4, path: [word(2), word(0), { type: 'local', value: 5 }] }],
+    ['CallDynamicStmt', { args: [0, 1], result: 4, path: [word(2), word(3), word(1)] }],
+    ['CallDynamicStmt', { args: [0, 1], result: 4 }],
+  ];
+  for (const [type, stmt] of taken)
+    test(`${type} ${JSON.stringify(stmt)} takes all of data`, () => {
+      assert.match(platformReads(planOf(type, stmt)).join('\n'), /all of data/);
+    });
+
+  test('what hands data on to a rule of known name, or has nothing to do with it, is fine', () => {
+    const own = { func: 'g0.data.sallyport.platform.f', args: [{ type: 'local', value: 0 }, DATA], result: 4 };
+    assert.deepEqual(platformReads(planOf('CallStmt', own)), []);
+    const named = { args: [0, 1], result: 4, path: [word(2), word(0), word(1), { type: 'local', value: 5 }] };
+    assert.deepEqual(platformReads(planOf('CallDynamicStmt', named)), []);
+    assert.deepEqual(platformReads(planOf('AssignVarStmt', { source: { type: 'local', value: 0 }, target: 5 })), []);
+  });
+});
