@@ -83,5 +83,5 @@ async function signerOf(authority: KeyedCertificate, name: string, atMs: number)
 }
 
 function pemOf(privateKey: KeyObject): string {
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return privateKey.export({ type: 'pkcs8', format: 'pem' });
 }

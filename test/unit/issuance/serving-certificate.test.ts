@@ -17,6 +17,10 @@ function must<T>(result: Result<T, string>): T {
   return result.value;
 }
 
+function end({ certificate }: KeyedCertificate): string {
+  return new X509Certificate(certificate).validTo;
+}
+
 describe('serving certificates', () => {
   test('an authority that may sign leaves only, of a trust domain of its own', async () => {
     const clock = createDrivenClock();
@@ -51,7 +55,6 @@ describe('serving certificates', () => {
     const deps = { clock, random: createRandom() };
     const authority = must(await createServingAuthority(NAMES, DAY, deps));
     const leaf = must(await issueServingCertificate(authority, NAMES, 30 * DAY, deps));
-    const end = (one: KeyedCertificate): string => new X509Certificate(one.certificate).validTo;
     assert.equal(end(leaf), end(authority));
     clock.advance(2 * DAY);
     assert.equal((await issueServingCertificate(authority, NAMES, DAY, deps)).ok, false);
