@@ -20,6 +20,9 @@ const injectedBundle = injectionSection.shape.policy.unwrap().shape.bundle;
 
 const PEM = /^\s*(-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*)?$/;
 
+/** What is read of the platform's folder. */
+const PLATFORM_FILE = /^([A-Za-z0-9_-][A-Za-z0-9_.-]*\.rego|data\.(json|yaml))$/;
+
 const image = section({
   repository: kubeText('an image without tag', /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,400}$/).describe('Image without tag.'),
   tag: kubeText('a tag', /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$|^$/).describe("Tag; the chart's appVersion where empty."),
@@ -135,7 +138,7 @@ const policies = section({
   source: injectionSection.shape.policy.unwrap().shape.source,
   bundle: injectedBundle.unwrap().partial().describe('Settings of `bundle`.'),
   platform: section({
-    files: mapOf('a file name such as platform.rego', /^[A-Za-z0-9_.-]+\.(rego|json|yaml)$/, z.string()).describe(
+    files: mapOf('NAME.rego, data.json or data.yaml', PLATFORM_FILE, z.string()).describe(
       "The platform's own Rego and data, which no namespace can weaken: `package sallyport.platform`, `deny contains reason if …`.",
     ),
     default: z.string().describe('Rego of namespaces that have no ConfigMap of their own (`default.rego`).'),

@@ -158,7 +158,7 @@ describe('the file of the sidecar in front of the policy service', { skip }, () 
 describe('the platform’s rules', { skip }, () => {
   test('stand as files, with the policy of namespaces that have none', async () => {
     const data = field(only(await render(fileOf('platform-policy')), 'ConfigMap', 'sallyport-platform-policy'), 'data');
-    assert.deepEqual(Object.keys(data as object).sort(), ['default.rego', 'platform.json', 'platform.rego']);
+    assert.deepEqual(Object.keys(data as object).sort(), ['data.json', 'default.rego', 'platform.rego']);
     assert.match(String(field(data, 'platform.rego')), /^package sallyport\.platform\n\ndeny contains /);
   });
 });
