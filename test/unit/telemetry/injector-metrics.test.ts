@@ -22,11 +22,11 @@ const about = (all: readonly string[], name: string): readonly string[] => all.f
 
 describe('metrics of an injector', () => {
   test('requests by outcome, refusals by each reason once, durations in seconds', async () => {
-    const all = await lines(NONE, ({ answered, apiFailed }) => {
-      answered({ kind: 'injected' }, 2);
-      answered({ kind: 'refused', reasons: ['name_taken', 'uid_taken', 'name_taken'] }, 20);
-      for (const ms of [Number.NaN, -1, Number.POSITIVE_INFINITY]) answered({ kind: 'failed' }, ms);
-      apiFailed('watch', 'unavailable');
+    const all = await lines(NONE, (metrics) => {
+      metrics.answered({ kind: 'injected' }, 2);
+      metrics.answered({ kind: 'refused', reasons: ['name_taken', 'uid_taken', 'name_taken'] }, 20);
+      for (const ms of [Number.NaN, -1, Number.POSITIVE_INFINITY]) metrics.answered({ kind: 'failed' }, ms);
+      metrics.apiFailed('watch', 'unavailable');
     });
     has(
       all,
