@@ -3,7 +3,7 @@ export type ListenAddress = { readonly host: string; readonly port: number };
 
 /** Where allowed requests go, and how they are spoken there. */
 export type Upstream = {
-  /** `http1`: HTTP/1.1. `h2c`: HTTP/2 without TLS. `auto`: gRPC and HTTP/2 calls over h2c, the rest over HTTP/1.1. `tcp`: bytes after the connection's decision. */
+  /** `http1`: HTTP/1.1. `h2c`: HTTP/2 without TLS. `auto`: gRPC over h2c, the rest over HTTP/1.1, whatever the peer speaks. `tcp`: bytes after the connection's decision. */
   readonly protocol: 'http1' | 'h2c' | 'auto' | 'tcp';
   readonly address:
     | { readonly kind: 'tcp'; readonly host: string; readonly port: number }

@@ -22,7 +22,7 @@ const destination = section({
     .describe('The identity that the other side must prove; of a list any one.'),
   protocol: oneOf('auto', 'http1', 'http2')
     .prefault('auto')
-    .describe('How the other side is spoken to: `auto` HTTP/2 for gRPC and HTTP/2 calls, HTTP/1.1 for the rest.'),
+    .describe('How the other side is spoken to: `auto` HTTP/2 for gRPC, and for the rest what the other side chooses.'),
 });
 
 /** `outbound[]`. */

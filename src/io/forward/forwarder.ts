@@ -95,7 +95,7 @@ class AgentForwarder implements Forwarder {
 
   #execute(assignment: Assignment): void {
     const { request, downstream } = assignment;
-    const kind = transportOf(this.#upstream.protocol, request, downstream);
+    const kind = transportOf(this.#upstream.protocol, request);
     const { address } = this.#upstream;
     if (kind === 'websocket') {
       const way = { kind: 'address', address } as const;
@@ -118,11 +118,7 @@ class AgentForwarder implements Forwarder {
 }
 
 /** How a request is spoken to the agent; a fault where the agent cannot be spoken to in that way. */
-function transportOf(
-  protocol: Upstream['protocol'],
-  request: PermittedRequest,
-  downstream: Downstream,
-): 'http1' | 'h2c' | 'websocket' | Fault {
+function transportOf(protocol: Upstream['protocol'], request: PermittedRequest): 'http1' | 'h2c' | 'websocket' | Fault {
   switch (protocol) {
     case 'tcp':
       return fault('internal_error', 'the upstream takes bytes, not requests');
@@ -134,7 +130,8 @@ function transportOf(
       return request.style === 'websocket' ? 'websocket' : 'http1';
     case 'auto':
       if (request.style === 'websocket') return 'websocket';
-      return request.style === 'grpc' || downstream.head.kind === 'http2' ? 'h2c' : 'http1';
+      // Not by what the peer speaks: clients choose HTTP/2 wherever TLS offers it, and most agents behind it know HTTP/1.1 only.
+      return request.style === 'grpc' ? 'h2c' : 'http1';
     default:
       return protocol satisfies never;
   }
