@@ -20,8 +20,8 @@ const injectedBundle = injectionSection.shape.policy.unwrap().shape.bundle;
 
 const PEM = /^\s*(-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*)?$/;
 
-/** What is read of the platform's folder. */
-const PLATFORM_FILE = /^([A-Za-z0-9_-][A-Za-z0-9_.-]*\.rego|data\.(json|yaml))$/;
+/** What the policy service takes as a policy's file: Rego, and data by its place, as `fleet.segments.yaml`. */
+const PLATFORM_FILE = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(rego|json|yaml|yml)$/;
 
 const image = section({
   repository: kubeText('an image without tag', /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,400}$/).describe('Image without tag.'),
@@ -138,7 +138,7 @@ const policies = section({
   source: injectionSection.shape.policy.unwrap().shape.source,
   bundle: injectedBundle.unwrap().partial().describe('Settings of `bundle`.'),
   platform: section({
-    files: mapOf('NAME.rego, data.json or data.yaml', PLATFORM_FILE, z.string()).describe(
+    files: mapOf('NAME.rego, NAME.json or NAME.yaml', PLATFORM_FILE, z.string()).describe(
       "The platform's own Rego and data, which no namespace can weaken: `package sallyport.platform`, `deny contains reason if …`.",
     ),
     default: z.string().describe('Rego of namespaces that have no ConfigMap of their own (`default.rego`).'),

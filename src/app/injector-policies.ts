@@ -1,6 +1,9 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import type { InjectorConfig } from '../core/config/injector-config.ts';
 import type { TrustDomain } from '../core/kernel/brand.ts';
-import { ok } from '../core/kernel/result.ts';
+import { err, ok, type Result } from '../core/kernel/result.ts';
 import type { ApiClient } from '../io/kube/api-client.ts';
 import { CONFIG_MAPS, NAMESPACES, type KubeObject, type Resource } from '../io/kube/api-resource.ts';
 import { watchObjects, type ObjectWatch } from '../io/kube/watch-objects.ts';
@@ -8,8 +11,8 @@ import type { PolicyService } from '../io/policy-service/policy-service.ts';
 import type { NamespacePolicy, PolicyWorld } from '../io/policy-service/settings.ts';
 import { createSource, type Source } from '../io/sources/follower.ts';
 import { fingerprint } from '../io/sources/fingerprint.ts';
-import { listPolicyFolder, readPolicyFolder } from '../io/sources/policy-folder.ts';
 import type { Problems } from '../io/sources/problem.ts';
+import { readBounded } from '../io/sources/read-file.ts';
 import { systemTimer } from '../io/sources/timer.ts';
 import { createRandom, systemClock } from './system.ts';
 
@@ -18,6 +21,9 @@ const TAKES_PART = 'sallyport.dev/inject=enabled';
 
 /** Names the rule that a namespace's policy is asked. */
 const DECISION = 'sallyport.dev/decision';
+
+/** A ConfigMap holds at most 1 MiB (Kubernetes). */
+const MAX_PLATFORM = 1_048_576;
 
 /** Changes that come together are built together, milliseconds. */
 const GATHER_MS = 50;
@@ -178,6 +184,29 @@ function accountsByNamespace(accounts: ReadonlyMap<string, Labels>): ReadonlyMap
   return byNamespace;
 }
 
+/** Keys of a mounted ConfigMap. The kubelet keeps what belongs to itself under names with two dots, and keys of nobody begin so. */
+async function keysOf(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => !name.startsWith('..')).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** Every key: what is no policy is told by its name where the policy is composed, and not passed over. */
+async function readKeys(folder: string): Promise<Result<Files, Problems>> {
+  const keys = await keysOf(folder);
+  const read = await Promise.all(
+    keys.map(async (key) => [key, await readBounded(join(folder, key), MAX_PLATFORM)] as const),
+  );
+  const problems = read.flatMap(([, file]) => (file.ok ? [] : [file.error]));
+  if (problems.length > 0) return err(problems);
+  const decoder = new TextDecoder();
+  return ok(
+    new Map(read.flatMap(([key, file]) => (file.ok ? [[key, decoder.decode(file.value.bytes)] as const] : []))),
+  );
+}
+
 /** The platform's folder, a mounted ConfigMap: read whole, again and again. */
 function platformSource(
   folder: string,
@@ -186,17 +215,9 @@ function platformSource(
 ): Source<Files> {
   return createSource<Files, Files>(
     {
-      fingerprint: async () => {
-        const listed = await listPolicyFolder(folder);
-        return listed.ok ? fingerprint(listed.value.files.map((file) => `${folder}/${file}`)) : listed.error.join();
-      },
+      fingerprint: async () => fingerprint((await keysOf(folder)).map((key) => join(folder, key))),
       folders: () => [folder],
-      read: async () => {
-        const files = await readPolicyFolder(folder);
-        if (!files.ok) return files;
-        const decoder = new TextDecoder();
-        return ok(new Map([...files.value].map(([name, bytes]) => [name, decoder.decode(bytes)])));
-      },
+      read: () => readKeys(folder),
       digest: (files) => JSON.stringify([...files]),
       apply: async (files) => ok(files),
     },

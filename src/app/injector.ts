@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { InjectorConfig } from '../core/config/injector-config.ts';
+import { configMark } from '../core/injection/config-mark.ts';
 import { err, ok } from '../core/kernel/result.ts';
 import { createAdmin, type Admin, type PartState } from '../io/admin/admin.ts';
 import { createApiClient, type ApiClient } from '../io/kube/api-client.ts';
@@ -114,6 +115,8 @@ class RunningInjector {
         ready: async () => this.#readiness(),
         metrics: () => this.#metrics.metrics(),
         metricsType: this.#metrics.contentType,
+        // By these `kube status` knows which pods an older injector, or other settings, made.
+        status: () => ({ version, config: configMark(config.sidecar, version) }),
         log,
       },
     );

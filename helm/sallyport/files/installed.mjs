@@ -25,7 +25,10 @@ function answer(send, url, options, body) {
 }
 
 async function injectorIsReady() {
-  const { status, text } = await answer(httpRequest, `${env.INJECTOR}/readyz`, { method: 'GET' });
+  const { status, text } = await answer(httpRequest, `${env.INJECTOR}/readyz`, {
+    method: 'GET',
+    headers: { host: 'localhost' },
+  });
   if (status !== 200) throw new Error(`${env.INJECTOR}/readyz says ${status}: ${text}`);
   return 'the injector is ready';
 }

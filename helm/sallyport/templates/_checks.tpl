@@ -28,7 +28,10 @@
     {{- fail (printf "sidecar.%s follows from other values: trustDomain, policies" $key) -}}
   {{- end -}}
 {{- end -}}
-{{- if and (eq .Values.sidecar.capture "plain") (ne .Values.sidecar.outbound.capture "none") -}}
-  {{- fail "sidecar.outbound.capture needs sidecar.capture: redirect; with plain the agent calls the sidecar by itself" -}}
+{{- if and .Values.monitoring.podMonitor.enabled (not .Values.sidecar.metrics) -}}
+  {{- fail "monitoring.podMonitor scrapes sidecars from outside of their pods: that needs sidecar.metrics: true" -}}
+{{- end -}}
+{{- if and (eq .Values.sidecar.capture "plain") (eq .Values.sidecar.outbound.capture "all") -}}
+  {{- fail "sidecar.outbound.capture: all needs sidecar.capture: redirect; with plain the agent calls the sidecar by itself" -}}
 {{- end -}}
 {{- end -}}

@@ -120,7 +120,7 @@ const policy = section({
 
 const outbound = section({
   capture: oneOf('none', 'declared', 'all')
-    .prefault('none')
+    .prefault('declared')
     .describe(
       "Which of the agent's calls are sent to the sidecar with `capture: redirect`: none but those that the agent itself sends there, those to ports of declared destinations, or all TCP.",
     ),
@@ -172,7 +172,7 @@ export const injectionSection = section({
     .prefault('5s')
     .describe("How long the agent goes on serving after a pod's end was decided, while others still learn of it."),
   metrics: flag()
-    .prefault(true)
+    .prefault(false)
     .describe(
       'Whether metrics and health of sidecars can be reached from outside of the pod, without proof of identity.',
     ),

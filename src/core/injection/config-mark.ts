@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto';
 
 import { stableJson } from './json-value.ts';
 
-import type { InjectionFacts, InjectionSettings } from '../model/injection.ts';
+import type { InjectionSettings } from '../model/injection.ts';
 
-/** `sha256:…` over everything of the platform that an injection depends on: two pods with the same mark and the same wishes got the same sidecar. */
-export function configMark(settings: InjectionSettings, facts: InjectionFacts): string {
-  return `sha256:${createHash('sha256').update(stableJson({ settings, facts })).digest('hex')}`;
+/**
+ * `sha256:…` over the platform's settings and the injector's version: two pods with the same mark and the same wishes got the same sidecar. Not over the
+ * roots: a sidecar learns of others from its authority, so that a pod of before a rotation is not outdated.
+ */
+export function configMark(settings: InjectionSettings, version: string): string {
+  return `sha256:${createHash('sha256').update(stableJson({ settings, version })).digest('hex')}`;
 }

@@ -188,7 +188,7 @@ function marks(
   const containers = Object.fromEntries(changed.map(([name, { original }]) => [name, original]));
   return {
     [`${PREFIX}${WRITTEN.version}`]: facts.version,
-    [`${PREFIX}${WRITTEN.config}`]: configMark(settings, facts),
+    [`${PREFIX}${WRITTEN.config}`]: configMark(settings, facts.version),
     [`${PREFIX}${WRITTEN.original}`]: writeOriginal(grace === undefined ? { containers } : { containers, grace }),
   };
 }

@@ -78,6 +78,8 @@ class LeaderlessSecret implements SharedSecret {
     const { namespace, name, dnsNames } = this.#settings;
     const found = await this.#deps.api.get({ ...SECRETS, namespace, name });
     if (!found.ok) return found.error.kind === 'not_found' ? ok({ secret: undefined, state: undefined }) : found;
+    // As the chart makes it: whoever comes first fills it.
+    if (Object.keys(found.value['data'] ?? {}).length === 0) return ok({ secret: found.value, state: undefined });
     const state = readServingSecret(found.value, dnsNames);
     if (state.ok) return ok({ secret: found.value, state: state.value });
     this.#deps.log.warn({ problem: state.error }, 'serving certificate: the shared Secret is no good and is made anew');
