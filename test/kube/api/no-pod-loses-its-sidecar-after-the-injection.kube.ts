@@ -132,9 +132,16 @@ test('what the injection wrote stays for the life of the pod, and everything els
     assert.notEqual(code, 0, args.join(' '));
     assert.match(stderr, /stay as they are; create the pod anew/, args.join(' '));
   }
+  // The image of a container is what Kubernetes lets change in a pod that runs: the kubelet starts the other one in the old one's place, with its user and volumes.
+  for (const ours of ['sallyport', 'sallyport-redirect']) {
+    const { code, stderr } = await change(['set', 'image', 'pod/kept', `${ours}=evil/sallyport:1`]);
+    assert.notEqual(code, 0, ours);
+    assert.match(stderr, /the images of sallyport and sallyport-redirect stay as they are/, ours);
+  }
   for (const args of [
     ['label', 'pod', 'kept', 'app=b', '--overwrite'],
     ['annotate', 'pod', 'kept', 'example.org/note=x'],
+    ['set', 'image', 'pod/kept', 'agent=agent:2'],
     ['patch', 'pod', 'kept', '--subresource=status', '--type=merge', '-p', '{"status":{"phase":"Running"}}'],
   ])
     assert.equal((await change(args)).stderr, '', args.join(' '));
