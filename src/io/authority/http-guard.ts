@@ -22,9 +22,10 @@ export function boundedOptions(limits: ServiceLimits): ServerOptions {
   };
 }
 
-/** Bounds of connections: how many, how many of one source, and one request on each. */
-export function guard(server: HttpServer, limits: ServiceLimits): void {
+/** Bounds of connections: how many, how many of one source, and one request on each. Gives the connections that are open. */
+export function guard(server: HttpServer, limits: ServiceLimits): ReadonlySet<Socket> {
   const open = new Map<string, number>();
+  const sockets = new Set<Socket>();
   server.maxConnections = limits.connections;
   server.maxRequestsPerSocket = 1;
   server.maxHeadersCount = MAX_FIELDS;
@@ -37,12 +38,15 @@ export function guard(server: HttpServer, limits: ServiceLimits): void {
       return;
     }
     open.set(source, count);
+    sockets.add(socket);
     socket.once('close', () => {
+      sockets.delete(socket);
       const others = (open.get(source) ?? 1) - 1;
       if (others === 0) open.delete(source);
       else open.set(source, others);
     });
   });
+  return sockets;
 }
 
 /** Binds; rejects where the address cannot be had. */
@@ -57,15 +61,21 @@ export function listen(server: NetServer, { host, port }: ServiceAddress): Promi
   return promise;
 }
 
-/** Stops accepting; requests under way may take `graceMs`. */
+/**
+ * Stops accepting; requests under way may take `graceMs`. Then every connection of `sockets` ends: Node's `closeAllConnections` does not know one whose handshake
+ * is not over, and once the server is closed no deadline of Node's ends one that then says nothing.
+ */
 export function close(
   server: HttpServer,
+  sockets: ReadonlySet<Socket>,
   graceMs: number,
   timer: (ms: number, action: () => void) => () => void,
 ): Promise<void> {
   if (!server.listening) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = timer(graceMs, () => server.closeAllConnections());
+  const cancel = timer(graceMs, () => {
+    for (const socket of sockets) socket.destroy();
+  });
   server.close(() => {
     cancel();
     resolve();

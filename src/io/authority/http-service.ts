@@ -1,5 +1,6 @@
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 
 import { createClientJudge } from './http-client-certificate.ts';
 import { createDoor, type Door, type Route, type Routes } from './http-door.ts';
@@ -56,7 +57,7 @@ class HttpsService implements AuthorityService {
   readonly #deps: ServiceDeps;
   readonly #limits: ServiceLimits;
   readonly #door: Door;
-  readonly #servers: HttpServer[] = [];
+  readonly #servers: { readonly server: HttpServer; readonly sockets: ReadonlySet<Socket> }[] = [];
   #desks: Desks | undefined;
   #unfollow: (() => void) | undefined;
   #connections = 0;
@@ -87,7 +88,7 @@ class HttpsService implements AuthorityService {
   async stop(graceMs: number): Promise<void> {
     this.#unfollow?.();
     this.#desks?.feed.stop();
-    await Promise.all(this.#servers.map((server) => close(server, graceMs, this.#deps.timer)));
+    await Promise.all(this.#servers.map(({ server, sockets }) => close(server, sockets, graceMs, this.#deps.timer)));
   }
 
   figures(): ServiceFigures {
@@ -120,13 +121,13 @@ class HttpsService implements AuthorityService {
   }
 
   #opened<S extends HttpServer>(server: S, routes: Routes): S {
-    guard(server, this.#limits);
+    const sockets = guard(server, this.#limits);
     server.on('connection', (socket) => {
       this.#connections += 1;
       socket.once('close', () => (this.#connections -= 1));
     });
     server.on('request', (request, response) => void this.#door.serve(request, response, routes));
-    this.#servers.push(server);
+    this.#servers.push({ server, sockets });
     return server;
   }
 }
