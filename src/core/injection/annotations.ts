@@ -28,6 +28,8 @@ type Read = (text: string, asked: Asked) => Result<Asked, string>;
 
 type Annotation = { readonly override: Override; readonly read: Read };
 
+/** More of them would not be read, and each is compared with all that are known. */
+const MAX_UNKNOWN = 32;
 const MAX_DRAIN_DELAY = 3_600_000;
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -144,7 +146,8 @@ function ours(map: Readonly<Record<string, string>>, known: readonly string[]): 
   return Object.keys(map)
     .filter((key) => key.startsWith(PREFIX))
     .map((key) => key.slice(PREFIX.length))
-    .filter((name) => !known.includes(name));
+    .filter((name) => !known.includes(name))
+    .slice(0, MAX_UNKNOWN);
 }
 
 function meant(name: string, known: readonly string[]): string {

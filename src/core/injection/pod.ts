@@ -27,6 +27,16 @@ export type Placed = { readonly path: string; readonly container: Named };
 /** The API server takes requests of 3 MiB; a pod that etcd stores (1.5 MiB) is smaller than this. */
 const MAX_CHARACTERS = 1_572_864;
 
+/**
+ * Beyond what nodes run (a kubelet starts 110 pods by default) and what media servers declare. Whoever may create pods, also by dry run, has us look at
+ * these lists, entry by entry and against each other, while everybody else's pods wait.
+ */
+const MAX_CONTAINERS = 256;
+const MAX_VOLUMES = 1_024;
+const MAX_PORTS = 2_048;
+/** What the API server takes of annotations, keys and values together (`TotalAnnotationSizeLimitB`); labels are shorter. */
+const MAX_TEXTS = 262_144;
+
 /** RFC 1123 label, which the API server wants of containers and volumes. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -43,12 +53,13 @@ export function readPod(value: unknown): Result<Pod, readonly InjectionRefusal[]
     ...kindFaults(value),
     ...textMapFaults(metadata, 'labels'),
     ...textMapFaults(metadata, 'annotations'),
-    ...namedFaults(spec, 'containers', 1),
-    ...namedFaults(spec, 'initContainers', 0),
-    ...namedFaults(spec, 'volumes', 0),
-    ...twiceFaults(spec),
+    ...namedFaults(spec, 'containers', 1, MAX_CONTAINERS),
+    ...namedFaults(spec, 'initContainers', 0, MAX_CONTAINERS),
+    ...namedFaults(spec, 'volumes', 0, MAX_VOLUMES),
   ];
-  if (faults.length > 0) return err(faults);
+  // What is compared with each other is short by now.
+  const more = faults.length > 0 ? [] : [...twiceFaults(spec), ...portFaults(spec)];
+  if (faults.length + more.length > 0) return err([...faults, ...more]);
   return ok({
     whole: value,
     metadata,
@@ -117,15 +128,19 @@ function textMapFaults(metadata: JsonMap, key: string): InjectionRefusal[] {
   if (value === undefined) return [];
   const path = `metadata.${key}`;
   if (!isMap(value)) return [malformed(path, 'an object is expected')];
-  const odd = Object.entries(value).filter(([, text]) => typeof text !== 'string');
+  const entries = Object.entries(value);
+  const length = entries.reduce((sum, [name, text]) => sum + name.length + String(text).length, 0);
+  if (length > MAX_TEXTS) return [malformed(path, `longer than ${MAX_TEXTS} characters together`)];
+  const odd = entries.filter(([, text]) => typeof text !== 'string');
   return odd.map(([name]) => malformed(`${path}[${name}]`, 'text is expected; write it in quotes'));
 }
 
-function namedFaults(spec: JsonMap, key: string, min: number): InjectionRefusal[] {
+function namedFaults(spec: JsonMap, key: string, min: number, max: number): InjectionRefusal[] {
   const value = at(spec, key) ?? [];
   const path = `spec.${key}`;
   if (!Array.isArray(value) || value.length < min)
     return [malformed(path, `a list is expected, with at least ${min} entries`)];
+  if (value.length > max) return [malformed(path, `${value.length} entries, and ${max} are the most`)];
   return value.flatMap((entry, index) => {
     const name = at(entry, 'name');
     const isGood = typeof name === 'string' && LABEL.test(name);
@@ -141,6 +156,14 @@ function twiceFaults(spec: JsonMap): InjectionRefusal[] {
     ),
     ...twice(names('volumes')).map((name) => malformed('spec.volumes', `two volumes are named ${String(name)}`)),
   ];
+}
+
+function portFaults(spec: JsonMap): InjectionRefusal[] {
+  const containers = [...listAt(spec, 'containers'), ...listAt(spec, 'initContainers')];
+  const count = containers.reduce<number>((sum, one) => sum + listAt(one, 'ports').length, 0);
+  return count > MAX_PORTS
+    ? [malformed('spec.containers', `${count} ports are declared, and ${MAX_PORTS} are the most`)]
+    : [];
 }
 
 function twice(list: readonly unknown[]): readonly unknown[] {
