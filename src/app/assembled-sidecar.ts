@@ -197,6 +197,11 @@ export class Sidecar {
     else this.#observer.source('journal', ['a journal file could not be opened anew; the old one stays in use']);
   }
 
+  /** Goes on serving everybody, but asks peers to go elsewhere while the agent behind is still there. `stop` follows. */
+  retire(): void {
+    for (const port of this.#inbound) port.retire();
+  }
+
   /** Drains: accepts no more, lets requests finish within `graceMs`, writes every record, then ends. Resolves with the number of records lost. */
   stop(graceMs: number): Promise<number> {
     this.#stopped ??= this.#stop(graceMs);

@@ -64,6 +64,11 @@ export class InboundPort {
     this.#listener.recheck().catch(this.#problem);
   }
 
+  /** Goes on serving, but asks callers to go elsewhere. */
+  retire(): void {
+    this.#listener.retire();
+  }
+
   /** Stops accepting, lets requests finish, then ends the agent's side. */
   async stop(deadlineMs: number): Promise<void> {
     await this.#listener.stop(deadlineMs);

@@ -29,7 +29,7 @@ const AWAKE_MS = 60_000;
 export type Complain = (fault: ConfigFileFault) => void;
 
 /**
- * The sidecar as a process: reads the configuration, runs until SIGTERM or SIGINT, reloads on SIGHUP. Resolves with the exit code:
+ * The sidecar as a process: reads the configuration, runs until SIGTERM or SIGINT, reloads on SIGHUP, asks peers to go elsewhere on SIGUSR2. Resolves with the exit code:
  * 0 after a drain, 2 for a configuration, certificate or policy that is no good, 3 when something outside kept it from starting.
  */
 export async function runSidecar(origin: ConfigOrigin, complain: Complain): Promise<number> {
@@ -41,7 +41,9 @@ export async function runSidecar(origin: ConfigOrigin, complain: Complain): Prom
   const stopped = stopSignal();
   const running = new RunningSidecar(config.value, config.value.admin && (await loadMetrics()));
   const reload = (): void => void running.sidecar.reload();
+  const retire = (): void => running.retire();
   process.on('SIGHUP', reload);
+  process.on('SIGUSR2', retire);
   const started = running.start();
   const awake = setInterval(() => {}, AWAKE_MS);
   try {
@@ -54,6 +56,7 @@ export async function runSidecar(origin: ConfigOrigin, complain: Complain): Prom
   const signal = await stopped;
   const code = await running.stop(signal);
   process.off('SIGHUP', reload);
+  process.off('SIGUSR2', retire);
   return code;
 }
 
@@ -119,6 +122,11 @@ class RunningSidecar {
     if (!(error instanceof StartFault)) throw error;
     for (const problem of error.problems) this.#log.error({}, problem);
     return error.cause === 'outside' ? OUTSIDE : WRONG_INPUT;
+  }
+
+  retire(): void {
+    this.#log.info({}, 'asking peers to go elsewhere');
+    this.sidecar.retire();
   }
 
   async stop(signal: NodeJS.Signals): Promise<number> {

@@ -161,3 +161,26 @@ test('a handshake under way is given up, with its record, exit 0', { timeout: 60
     ],
   );
 });
+
+test(
+  'SIGUSR2: everybody is served on, and asked to go elsewhere; SIGTERM ends it then',
+  { timeout: 60_000 },
+  async (context) => {
+    const { system } = await begin(context);
+    const { sidecar } = system;
+    const kept = await connectHttp1(context, system);
+    await get(kept, '/');
+    const frames = await connectFrames({ port: sidecar.port, tls: system.tls(undefined, 'h2') });
+    context.after(() => frames.close());
+    await frames.roundTrip();
+
+    sidecar.signal('SIGUSR2');
+    await frames.next(TYPE.goaway);
+    assert.equal(valueOf(await get(kept, '/'), 'connection'), 'close');
+    const another = await connectHttp1(context, system);
+    assert.equal((await get(another, '/')).status, 200);
+
+    sidecar.signal('SIGTERM');
+    assert.equal(await sidecar.exited(), 0);
+  },
+);

@@ -51,3 +51,9 @@ export function isOurName(name: string): boolean {
 export function isOurVolume(name: string): boolean {
   return Object.values<string>(VOLUMES).includes(name);
 }
+
+/**
+ * Tells the sidecar (PID 1 of its container) that the pod's end was decided: SIGUSR2. The kubelet runs it then, while it waits for the agent; the agent
+ * could be gone before callers have left otherwise, for the sidecar itself is told to end last.
+ */
+export const RETIRE_COMMAND: readonly string[] = ['node', '-e', "process.kill(1, 'SIGUSR2')"];

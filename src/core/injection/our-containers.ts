@@ -1,4 +1,4 @@
-import { MOUNTS, REDIRECT, REDIRECT_ARGS, SIDECAR, SIDECAR_ARGS, VARIABLES, VOLUMES } from './names.ts';
+import { MOUNTS, REDIRECT, REDIRECT_ARGS, RETIRE_COMMAND, SIDECAR, SIDECAR_ARGS, VARIABLES, VOLUMES } from './names.ts';
 import { canonicalQuantity } from './quantity.ts';
 
 import type { InjectedResources, InjectionSettings } from '../model/injection.ts';
@@ -27,6 +27,7 @@ export function sidecarContainer(settings: InjectionSettings, guarded: readonly 
       { name: VARIABLES.pod, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
       { name: VARIABLES.config, value: environmentText(JSON.stringify(config)) },
     ],
+    ...(guarded.length === 0 ? {} : { lifecycle: { preStop: { exec: { command: RETIRE_COMMAND } } } }),
     ports: containerPorts(settings, guarded),
     restartPolicy: 'Always',
     securityContext: sidecarSecurity(settings.uid),

@@ -62,6 +62,11 @@ export class ConnectionTable {
     }
   }
 
+  /** Asks the callers of all connections to leave, once each has had its answer. */
+  retire(): void {
+    for (const connection of this.#open.values()) connection.retire();
+  }
+
   /** Settles when no connection is open; drains them now, and cuts with `reason` what is left after `deadlineMs`. */
   drain(deadlineMs: number, reason: Fault): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve();

@@ -118,6 +118,11 @@ export class Http1Connection extends OpenConnection {
     if (this.#current === undefined) this.endGently();
   }
 
+  /** An idle connection stays: a request may be on its way, and closing now would leave its sender not knowing whether it was taken (RFC 9112 9.6). */
+  override retire(): void {
+    this.#isDraining = true;
+  }
+
   /** Reads no further requests while some are waiting. */
   stopReading(): void {
     if (this.#waiting.length > 0 && !this.isEnding) this.socket.pause();

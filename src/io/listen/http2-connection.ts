@@ -73,6 +73,10 @@ export class Http2Connection extends OpenConnection {
     this.closeAfterOpenStreams();
   }
 
+  override retire(): void {
+    this.closeAfterOpenStreams();
+  }
+
   override sweep(nowMs: number): void {
     // A write that never ends (its peer is gone) keeps the session from closing its socket.
     if (this.#isCut) this.#sweepsSinceCut += 1;

@@ -111,6 +111,11 @@ export abstract class OpenConnection {
   /** Takes nothing new, finishes what is open, closes. */
   abstract drain(): void;
 
+  /** Tells the peer to go elsewhere, without losing what it is about to send. May be called again and again. */
+  retire(): void {
+    // Bytes have no way to say so.
+  }
+
   /** Ends the transport at once. */
   protected abstract kill(reason: Fault): void;
 

@@ -38,6 +38,11 @@ export interface Listener<S extends PortSettings = ListenSettings> {
   reload(settings: S, isSuspect?: IsSuspect): Result<undefined, string>;
   /** Judges all open connections again, after trust or revocation lists changed. `isSuspect`: whose connections are judged first. */
   recheck(isSuspect?: IsSuspect): Promise<void>;
+  /**
+   * Goes on taking connections and requests, but asks callers to leave: each connection ends with the answer that is open or comes next on it (HTTP/1.1), or takes no
+   * new requests (GOAWAY, HTTP/2). For the time in which callers learn that this end goes away; `stop` follows.
+   */
+  retire(): void;
   /** Stops accepting, lets open exchanges finish, cuts them with `draining` after `deadlineMs`. Settles when everything is closed. */
   stop(deadlineMs: number): Promise<void>;
   readonly connectionCount: number;
@@ -56,6 +61,7 @@ export abstract class PortListener<S extends PortSettings> implements Listener<S
   #server: Server | undefined = undefined;
   #http1: Http1Server<typeof Http1Request> | undefined = undefined;
   #sweeper: NodeJS.Timeout | undefined = undefined;
+  #isRetiring = false;
   #stopped: Promise<void> | undefined = undefined;
 
   constructor(settings: S, deps: ListenerDeps, direction: Connection['direction']) {
@@ -104,6 +110,11 @@ export abstract class PortListener<S extends PortSettings> implements Listener<S
 
   async recheck(isSuspect?: IsSuspect): Promise<void> {
     await this.table.recheck(this.host, isSuspect);
+  }
+
+  retire(): void {
+    this.#isRetiring = true;
+    this.table.retire();
   }
 
   stop(deadlineMs: number): Promise<void> {
@@ -200,8 +211,14 @@ export abstract class PortListener<S extends PortSettings> implements Listener<S
 
   #sweepEvery(ms: number): void {
     clearInterval(this.#sweeper);
-    this.#sweeper = setInterval(() => this.table.sweep(this.host), ms);
+    this.#sweeper = setInterval(() => this.#sweep(), ms);
     this.#sweeper.unref();
+  }
+
+  #sweep(): void {
+    this.table.sweep(this.host);
+    // Those that came since.
+    if (this.#isRetiring) this.table.retire();
   }
 }
 

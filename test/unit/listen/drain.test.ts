@@ -174,3 +174,46 @@ test('promise 3: a handshake that is given up is told before the listener has st
   );
   for (const socket of sockets) socket.destroy();
 });
+
+test('HTTP/1.1: one who is to go elsewhere gets his next answer, and the end of the connection with it', async () => {
+  await using bench = await Bench.start();
+  const idle = await bench.raw();
+  idle.send(GET);
+  assert.equal(valueOf(await idle.response(), 'connection'), 'keep-alive');
+  bench.listener.retire();
+  await bench.clock.swept();
+  idle.send(GET);
+  const last = await idle.response();
+  assert.deepEqual([last.status, valueOf(last, 'connection')], [200, 'close']);
+  await idle.ended;
+  const late = await bench.raw();
+  await until(() => bench.listener.connectionCount === 1);
+  await bench.clock.swept();
+  late.send(GET);
+  assert.equal(valueOf(await late.response(), 'connection'), 'close');
+  assert.deepEqual(bench.handler.faults, []);
+});
+
+test('RFC 9113 6.8: one who is to go elsewhere gets a GOAWAY, the answer to what is open, and a connection anew', async () => {
+  await using bench = await Bench.start();
+  bench.handler.onExchange = () => undefined;
+  const peer = await bench.frames();
+  peer.send(getFrame(1));
+  const { exchange } = await bench.handler.next('exchange');
+  bench.listener.retire();
+  const goaway = await peer.next(TYPE.goaway);
+  assert.deepEqual([goaway.payload.readUInt32BE(0), codeOf(goaway)], [1, CODE.noError]);
+  const late = await bench.frames();
+  late.send(getFrame(1));
+  const second = await bench.handler.next('exchange');
+  await late.next(TYPE.goaway);
+  for (const each of [exchange, second.exchange]) each.respondWhole(200, [], Buffer.from('finished'), undefined);
+  assert.equal(String((await peer.next(TYPE.data)).payload), 'finished');
+  assert.equal(String((await late.next(TYPE.data)).payload), 'finished');
+  await Promise.all([peer.ended, late.ended]);
+  assert.deepEqual(bench.handler.faults, []);
+});
+
+test('a listener that never started is retired', () => {
+  new Bench().listener.retire();
+});
