@@ -1,5 +1,6 @@
 import { refusal } from './injection.ts';
 import { at, listAt, mapAt, numberAt, textAt } from './json-value.ts';
+import { nodeVolumeRefusals } from './node-volumes.ts';
 
 import type { InjectionRefusal, InjectionSettings } from '../model/injection.ts';
 import type { Pod } from './pod.ts';
@@ -18,6 +19,7 @@ export function podRefusals(pod: Pod, settings: InjectionSettings): readonly Inj
     ...operatingSystem(pod),
     ...podUser(pod, settings.uid),
     ...identityVolumes(pod, settings),
+    ...nodeVolumeRefusals(pod, settings),
   ];
 }
 

@@ -25,6 +25,9 @@ const withPorts = (count: number, port: Json = {}) => {
   return agentPod({ containers });
 };
 
+/** A pod whose annotations have this many characters together. */
+const long = (length: number) => agentPod({}, { annotations: { note: 'x'.repeat(length - 'note'.length) } });
+
 /*
  * One request of whoever may create a pod holds the injector for as long as its pod is looked at, and with it everybody else's pods: lists are bounded
  * before anything is compared with anything.
@@ -51,7 +54,6 @@ describe('the work for one pod is bounded', () => {
   });
 
   test('annotations are no longer than the API server lets them be (256 KiB together)', () => {
-    const long = (length: number) => agentPod({}, { annotations: { note: 'x'.repeat(length - 'note'.length) } });
     assert.equal(inject(long(262_144)).ok, true);
     assert.deepEqual(refusals(long(262_145)), ['pod_malformed metadata.annotations']);
     const labels = Object.fromEntries(many(30_000, (index) => [`label-${index}`, 'x']));

@@ -144,7 +144,7 @@ describe('a pod that others changed between two calls', () => {
   test('a volume of another kind under our name is refused', () => {
     const spec = first['spec'] as Json;
     const volumes = (spec['volumes'] as readonly Json[]).map((one) =>
-      one['name'] === 'sallyport-run' ? { name: 'sallyport-run', hostPath: { path: '/' } } : one,
+      one['name'] === 'sallyport-run' ? { name: 'sallyport-run', hostPath: { path: '/srv' } } : one,
     );
     const injection = injectPod(
       { pod: { ...first, spec: { ...spec, volumes } }, namespace: NAMESPACE },
