@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 
 import { FakeKubeStore, type StoredEvent } from './fake-kube-store.ts';
@@ -42,12 +42,17 @@ export class FakeKubeApi {
   /** Asked for each call; undefined answers as it should. */
   fault: (call: KubeCall) => KubeFault | undefined = () => undefined;
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
   readonly #watches = new Set<{ readonly prefix: string; readonly response: ServerResponse; readonly field: string }>();
 
   constructor() {
     const issued = this.authority.issue({ uris: [], dnsNames: ['localhost'], subject: 'localhost' });
     const tls = { key: issued.keyPem, cert: issued.chainPem };
     this.#server = createServer(tls, (request, response) => void this.#serve(request, response));
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
     this.store.onEvent((event) => this.#tell(event));
   }
 
@@ -67,7 +72,8 @@ export class FakeKubeApi {
 
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
+    // `closeAllConnections` knows none whose handshake is not over.
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
