@@ -146,7 +146,7 @@ const withCable = {
 };
 
 test(
-  'from another pod: the guarded ports lead to the sidecar, what was left open is open, everything else is closed; IPv4 and IPv6',
+  'from another pod: the guarded ports lead to the sidecar, what was left open is open, everything else is closed; over IPv6, where no sidecar listens, its ports too',
   withCable,
   async () => {
     const asked = ['22', '8080', '9090', '9999', '15000', '15001', '15020', '15100', '15101'];
@@ -154,8 +154,10 @@ test(
     const found = await answers(`$OTHER $ASK ${targets.join(' ')}`);
     const expected = { 22: 'pod:22', 8080: 'pod:15100', 9090: 'pod:15101', 9999: 'nobody', 15001: 'nobody' };
     for (const target of targets) {
-      const port = target.split('/')[1] ?? '';
-      assert.equal(found[target], (expected as Readonly<Record<string, string>>)[port] ?? `pod:${port}`, target);
+      const [host, port = ''] = target.split('/');
+      const overIpv4 = (expected as Readonly<Record<string, string>>)[port] ?? `pod:${port}`;
+      // What listens in this test at a port of the sidecar's over IPv6 is what an agent could put there: the sidecar itself is at 0.0.0.0.
+      assert.equal(found[target], host === '10.9.0.1' || port === '22' ? overIpv4 : 'nobody', target);
     }
   },
 );

@@ -40,8 +40,9 @@ function arrivalRules({ inbound, open, probe, metrics }: RedirectPlan): readonly
     'iifname "lo" accept',
     'ct state established,related accept',
     'meta l4proto { icmp, ipv6-icmp } accept',
-    `tcp dport ${set([...own, ...open])} accept`,
-    ...(open.length === 0 ? [] : [`udp dport ${set(open)} accept`]),
+    // The sidecar listens at 0.0.0.0: at the same port of the other family anybody else in the pod could, past identity and policy.
+    `meta nfproto ipv4 tcp dport ${set(own)} accept`,
+    ...(open.length === 0 ? [] : [`tcp dport ${set(open)} accept`, `udp dport ${set(open)} accept`]),
   ];
 }
 

@@ -60,19 +60,20 @@ describe('the rules of a redirection', () => {
       'iifname "lo" accept',
       'ct state established,related accept',
       'meta l4proto { icmp, ipv6-icmp } accept',
-      'tcp dport { 15020, 15100, 15101 } accept',
+      'meta nfproto ipv4 tcp dport { 15020, 15100, 15101 } accept',
     ]);
   });
 
   test('arrived: metrics where others may read them, and what is open for TCP and UDP', () => {
     assert.deepEqual(chain('arrived', { metrics: 15_000, open: [53, 9100] })?.slice(3), [
-      'tcp dport { 53, 9100, 15000, 15020, 15100, 15101 } accept',
+      'meta nfproto ipv4 tcp dport { 15000, 15020, 15100, 15101 } accept',
+      'tcp dport { 53, 9100 } accept',
       'udp dport { 53, 9100 } accept',
     ]);
   });
 
   test('a pod without ports is closed', () => {
-    assert.deepEqual(chain('arrived', { inbound: [] })?.at(-1), 'tcp dport { 15020 } accept');
+    assert.deepEqual(chain('arrived', { inbound: [] })?.at(-1), 'meta nfproto ipv4 tcp dport { 15020 } accept');
     assert.deepEqual(chain('inbound', { inbound: [] }), ['iifname "lo" accept']);
   });
 
