@@ -2,7 +2,7 @@ import { refusal } from './injection.ts';
 import { listAt, numberAt, textAt } from './json-value.ts';
 import { meshOf } from './mesh-checks.ts';
 import { isOurName } from './names.ts';
-import { servingContainers } from './pod.ts';
+import { allContainers, servingContainers } from './pod.ts';
 
 import type { InjectionRefusal, InjectionSettings } from '../model/injection.ts';
 import type { Asked, Protocol, PortWish } from './asked.ts';
@@ -79,7 +79,7 @@ export function planPorts(pod: Pod, asked: Asked): PortPlan {
       ...twice(guarded),
       ...tooMany(guarded),
       ...collisions(declared, guarded, open, settings),
-      ...(settings.capture === 'plain' ? hostPorts(tcp, guarded) : []),
+      ...(settings.capture === 'plain' ? hostPorts(pod, open) : []),
     ],
     warnings: [...uncalled(pod, guarded), ...warnings(declared, guarded, open, settings)],
   };
@@ -175,10 +175,15 @@ function twiceTaken(taken: readonly number[]): InjectionRefusal[] {
   ];
 }
 
-/** A node's port leads to the container's by itself; nothing but a redirection could put the sidecar between. */
-function hostPorts(declared: readonly Declared[], guarded: readonly GuardedPort[]): InjectionRefusal[] {
-  return declared
-    .filter(({ raw, port }) => (numberAt(raw, 'hostPort') ?? 0) > 0 && guarded.some((one) => one.port === port))
+/**
+ * A node's port leads to the container's by itself; nothing but a redirection could put the sidecar between. So whatever the annotation `ports` leaves out, the
+ * protocol, and whoever's container it is: what a NetworkPolicy says of calls by way of a node is the network's to decide.
+ */
+function hostPorts(pod: Pod, open: readonly number[]): InjectionRefusal[] {
+  return allContainers(pod)
+    .filter(({ container }) => !isOurName(container.name))
+    .flatMap(declaredPorts)
+    .filter(({ raw, port }) => (numberAt(raw, 'hostPort') ?? 0) > 0 && !open.includes(port))
     .map(({ path }) =>
       refusal(
         'port_taken',

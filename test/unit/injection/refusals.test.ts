@@ -199,6 +199,42 @@ judged("the sidecar's ports", [
     ['port_taken spec.containers[0].ports[0].hostPort'],
     PLAIN,
   ],
+  [
+    'nor one that the annotation leaves out',
+    agentPod(
+      { containers: [{ name: 'agent', ports: [{ containerPort: 8080, hostPort: 80 }] }] },
+      { annotations: { 'sallyport.dev/ports': '9999' } },
+    ),
+    ['port_taken spec.containers[0].ports[0].hostPort'],
+    PLAIN,
+  ],
+  [
+    'nor one for UDP',
+    listens(8080, { hostPort: 80, protocol: 'UDP' }),
+    ['port_taken spec.containers[0].ports[0].hostPort'],
+    PLAIN,
+  ],
+  [
+    'nor one of a container that bears the name of another proxy',
+    agentPod({ containers: [{ name: 'linkerd-proxy', ports: [{ containerPort: 8080, hostPort: 80 }] }] }),
+    ['port_taken spec.containers[0].ports[0].hostPort'],
+    PLAIN,
+  ],
+  [
+    'nor one of an init container that ends',
+    agentPod({ initContainers: [{ name: 'i', ports: [{ containerPort: 8080, hostPort: 80 }] }] }),
+    ['port_taken spec.initContainers[0].ports[0].hostPort'],
+    PLAIN,
+  ],
+  [
+    'but one that the platform lets stay open',
+    agentPod(
+      { containers: [{ name: 'agent', ports: [{ containerPort: 8080, hostPort: 80 }] }] },
+      { annotations: { 'sallyport.dev/exclude-ports': '8080' } },
+    ),
+    [],
+    { ...PLAIN, overrides: ['exclude-ports'] },
+  ],
   ['16 ports are guarded', annotated({ ports: Array.from({ length: 16 }, (_, index) => index + 1).join(',') }), []],
   [
     '17 are too many',
