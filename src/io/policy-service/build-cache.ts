@@ -3,14 +3,22 @@ import { createHash } from 'node:crypto';
 import type { Result } from '../../core/kernel/result.ts';
 import type { BuildFault } from './settings.ts';
 
+/** What is kept: `entries` answers, and of those that went well `bytes` in all. The least recently used leaves first. */
+export type BuildCacheLimits = { readonly entries: number; readonly bytes: number };
+
+type Kept<T> = { readonly answer: Promise<Result<T, BuildFault>>; bytes: number };
+
 /** Answers of the compiler by what it was asked. Those that it may give otherwise another time are not kept. */
 export class BuildCache<T> {
-  readonly #limit: number;
-  readonly #kept = new Map<string, Promise<Result<T, BuildFault>>>();
+  readonly #limits: BuildCacheLimits;
+  readonly #bytesOf: (value: T) => number;
+  readonly #kept = new Map<string, Kept<T>>();
+  #bytes = 0;
 
-  /** `limit`: entries; the least recently used leaves first. */
-  constructor(limit: number) {
-    this.#limit = limit;
+  /** `bytesOf`: what an answer weighs. Whoever writes policies chooses that: one of a hundred kilobytes compiles to megabytes. */
+  constructor(limits: BuildCacheLimits, bytesOf: (value: T) => number) {
+    this.#limits = limits;
+    this.#bytesOf = bytesOf;
   }
 
   get size(): number {
@@ -18,14 +26,39 @@ export class BuildCache<T> {
   }
 
   async get(key: string, make: () => Promise<Result<T, BuildFault>>): Promise<Result<T, BuildFault>> {
-    const known = this.#kept.get(key) ?? make();
+    const known = this.#kept.get(key) ?? { answer: make(), bytes: 0 };
     this.#kept.delete(key);
     this.#kept.set(key, known);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > this.#limit && oldest !== undefined) this.#kept.delete(oldest);
-    const result = await known;
-    if (!result.ok && result.error.again) this.#kept.delete(key);
-    return result;
+    this.#makeRoom();
+    try {
+      const result = await known.answer;
+      if (!result.ok && result.error.again) this.#forget(key, known);
+      else this.#weigh(key, known, result);
+      return result;
+    } catch (error) {
+      this.#forget(key, known);
+      throw error;
+    }
+  }
+
+  #weigh(key: string, known: Kept<T>, result: Result<T, BuildFault>): void {
+    if (!result.ok || known.bytes > 0 || this.#kept.get(key) !== known) return;
+    known.bytes = this.#bytesOf(result.value);
+    this.#bytes += known.bytes;
+    this.#makeRoom();
+  }
+
+  #makeRoom(): void {
+    for (const [key, kept] of this.#kept) {
+      if (this.#kept.size <= this.#limits.entries && this.#bytes <= this.#limits.bytes) return;
+      this.#forget(key, kept);
+    }
+  }
+
+  #forget(key: string, known: Kept<T>): void {
+    if (this.#kept.get(key) !== known) return;
+    this.#kept.delete(key);
+    this.#bytes -= known.bytes;
   }
 }
 

@@ -36,14 +36,16 @@ export type Platform = {
 
 const DEFAULT_FILE = 'default.rego';
 
-/** Compilations, and readings of declarations, that are kept. */
-const KEPT = 256;
+/** Compilations, and readings of declarations, that are kept: a namespace that changes its policy again and again must not fill our memory. */
+const KEPT = { entries: 256, bytes: 67_108_864 } as const;
+/** Of a declaration in memory, about. */
+const DECLARED_BYTES = 256;
 
 /** Makes bundles. What was compiled once is compiled again only when its Rego changes. */
 export class BundleBuild {
   readonly #deps: PolicyServiceDeps;
-  readonly #compiled = new BuildCache<CompiledRego>(KEPT);
-  readonly #declared = new BuildCache<Declarations>(KEPT);
+  readonly #compiled = new BuildCache<CompiledRego>(KEPT, compiledBytes);
+  readonly #declared = new BuildCache<Declarations>(KEPT, declaredBytes);
 
   constructor(deps: PolicyServiceDeps) {
     this.#deps = deps;
@@ -117,6 +119,14 @@ export class BundleBuild {
 /** What the module answers besides, by annotation, is not the composed answer: nobody is told to ask it. */
 function isServed(entrypoint: string): boolean {
   return entrypoint === COMPOSED_ENTRYPOINT || LOG_ENTRYPOINTS.includes(entrypoint);
+}
+
+function compiledBytes({ policyWasm, planJson }: CompiledRego): number {
+  return policyWasm.length + planJson.length;
+}
+
+function declaredBytes({ packages, rules }: Declarations): number {
+  return DECLARED_BYTES * (packages.length + rules.length + 1);
 }
 
 function failed(problems: readonly string[]): Result<never, BuildFault> {

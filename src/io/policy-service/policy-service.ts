@@ -22,7 +22,7 @@ export interface PolicyService {
   update(world: PolicyWorld): void;
   /** Resolves when everything of the last `update` was built or given up. */
   settled(): Promise<void>;
-  /** True once everything of an `update` was built or given up. */
+  /** True once everything of the first `update` was built or given up, however much changes meanwhile. */
   readonly synced: boolean;
   /** What is wrong now, by `namespace`, `namespace/candidate`, and `''` for the platform. */
   problems(): ReadonlyMap<string, readonly string[]>;
@@ -38,8 +38,9 @@ export function createPolicyService(config: PolicyServiceConfig, deps: PolicySer
   return new Service(config, deps);
 }
 
-/** A build that failed for no fault of the policy is tried again after this, milliseconds. */
+/** A build that failed for no fault of the policy is tried again after this, milliseconds; twice as long after each time that it failed again. */
 const RETRY_MS = 5_000;
+const LAST_RETRY_MS = 320_000;
 
 /** Problems that are told of one policy, and characters of each: they go into events and logs. */
 const MAX_PROBLEMS = 20;
@@ -61,8 +62,10 @@ class Service implements PolicyService {
   /** Bundles to be looked at, by name: however often something changes, each is there once. */
   #due = new Map<string, BundleName>();
   #working: Promise<void> | undefined;
-  #cancelRetry: (() => void) | undefined;
-  #synced = false;
+  /** Bundles of the first `update` that were not looked at yet; undefined before it. */
+  #unseen: Set<string> | undefined;
+  /** Failed and to be tried again, how often in a row. Not before it is time: whoever's policy ends the compiler would keep it from all others. */
+  readonly #again = new Map<string, { readonly times: number; readonly cancel: () => void }>();
   #stopped = false;
 
   constructor({ listen }: PolicyServiceConfig, deps: PolicyServiceDeps) {
@@ -72,7 +75,7 @@ class Service implements PolicyService {
   }
 
   get synced(): boolean {
-    return this.#synced;
+    return this.#unseen?.size === 0;
   }
 
   get held(): number {
@@ -92,6 +95,7 @@ class Service implements PolicyService {
       { namespace, candidate: false },
       ...(candidate === undefined ? [] : [{ namespace, candidate: true }]),
     ]);
+    this.#unseen ??= new Set(names.map(keyOf));
     this.#bundles.expect(names);
     this.#forgetOthers(names);
     for (const name of names) this.#due.set(keyOf(name), name);
@@ -122,7 +126,7 @@ class Service implements PolicyService {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#due.clear();
-    this.#cancelRetry?.();
+    for (const { cancel } of this.#again.values()) cancel();
     await this.#http.stop();
     await this.#working;
   }
@@ -141,11 +145,12 @@ class Service implements PolicyService {
       const platform = await this.#platform();
       const [next] = this.#due;
       if (next === undefined) break;
-      this.#due.delete(next[0]);
+      const [key, name] = next;
+      this.#due.delete(key);
       // oxlint-disable-next-line no-await-in-loop -- as above
-      if (platform !== undefined) await this.#look(next[1], platform);
+      if (platform !== undefined) await this.#look(name, platform);
+      this.#unseen?.delete(key);
     }
-    this.#synced = !this.#stopped;
   }
 
   /** The platform's side as it is now; undefined where it is no good: then nothing is built, and everything stays as it is. */
@@ -158,9 +163,7 @@ class Service implements PolicyService {
       this.#tell({ kind: 'platform' }, this.#prepared.platform);
     }
     const prepared = this.#prepared.platform;
-    if (prepared.ok) return { platform: prepared.value, key };
-    if (prepared.error.again) this.#prepared = undefined;
-    return undefined;
+    return prepared.ok ? { platform: prepared.value, key } : undefined;
   }
 
   async #look(name: BundleName, { platform, key: platformKey }: { platform: Platform; key: string }): Promise<void> {
@@ -175,7 +178,7 @@ class Service implements PolicyService {
     const built = await this.#guarded(() => this.#build.bundle(name.namespace, policy, platform, cluster.data));
     // What is not expected any more is nobody's problem.
     if (this.#stopped || !this.#isWanted(name, policy)) return;
-    if (built.ok || !built.error.again) this.#builtFrom.set(key, from);
+    this.#builtFrom.set(key, from);
     this.#tell({ kind: name.candidate ? 'candidate' : 'policy', namespace: name.namespace }, built);
     if (!built.ok) return;
     const { revision } = built.value;
@@ -201,7 +204,8 @@ class Service implements PolicyService {
   #tell(subject: PolicySubject, result: Result<unknown, BuildFault>): void {
     const key = subject.kind === 'platform' ? '' : keyOf({ ...subject, candidate: subject.kind === 'candidate' });
     const problems = result.ok ? undefined : bounded(result.error.problems);
-    if (!result.ok && result.error.again) this.#retry();
+    if (!result.ok && result.error.again) this.#retryLater(key);
+    else this.#forgetRetry(key);
     if (problems?.join('\n') === this.#problems.get(key)?.join('\n')) return;
     if (problems === undefined) {
       this.#problems.delete(key);
@@ -213,16 +217,29 @@ class Service implements PolicyService {
     this.#deps.onProblem?.(subject, problems);
   }
 
-  #retry(): void {
-    this.#cancelRetry?.();
-    this.#cancelRetry = this.#deps.timer(RETRY_MS, () => {
-      if (this.#world !== undefined) this.update(this.#world);
-    });
+  #retryLater(key: string): void {
+    const times = this.#again.get(key)?.times ?? 0;
+    this.#forgetRetry(key);
+    const cancel = this.#deps.timer(Math.min(RETRY_MS * 2 ** times, LAST_RETRY_MS), () => this.#retry(key));
+    this.#again.set(key, { times: times + 1, cancel });
+  }
+
+  #retry(key: string): void {
+    if (key === '') this.#prepared = undefined;
+    else this.#builtFrom.delete(key);
+    if (this.#world !== undefined) this.update(this.#world);
+  }
+
+  #forgetRetry(key: string): void {
+    this.#again.get(key)?.cancel();
+    this.#again.delete(key);
   }
 
   #forgetOthers(names: readonly BundleName[]): void {
     const keys = new Set(names.map(keyOf));
     for (const key of this.#builtFrom.keys()) if (!keys.has(key)) this.#builtFrom.delete(key);
+    for (const key of this.#unseen ?? []) if (!keys.has(key)) this.#unseen?.delete(key);
+    for (const key of this.#again.keys()) if (key !== '' && !keys.has(key)) this.#forgetRetry(key);
     for (const key of this.#problems.keys()) if (key !== '' && !keys.has(key)) this.#problems.delete(key);
     this.#due = new Map([...this.#due].filter(([key]) => keys.has(key)));
   }

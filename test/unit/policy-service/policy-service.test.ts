@@ -176,6 +176,76 @@ test('a compiler that was ended is asked again by itself', async (context) => {
   assert.equal(world.service.problems().size, 0);
 });
 
+function endlessBeside(other: string): PolicyWorld {
+  return policyWorld({ agents: { policy: 'endless' }, other: { policy: other } });
+}
+
+test('a compiler that one policy ends again and again is not kept busy with it: longer and longer pauses, and none of the others waits', async (context) => {
+  const timer = createManualTimer();
+  const world = await startServiceWorld(context, timer.timer);
+  world.faults.set('endless', { problems: ['rego_compiler_failed'], again: true });
+  world.service.update(endlessBeside('0'));
+  await world.service.settled();
+  const ended = () => world.compilations.length - built;
+  let built = world.compilations.length;
+  for (let change = 1; change <= 5; change++) {
+    world.service.update(endlessBeside(`${change}`));
+    // oxlint-disable-next-line no-await-in-loop -- one world after the other
+    await world.service.settled();
+  }
+  assert.equal(ended(), 5, 'changes of others are no reason to try it again');
+  for (const pause of [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 320_000]) {
+    built = world.compilations.length;
+    assert.deepEqual(timer.set(), [pause]);
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    await timer.fire(pause);
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    await world.service.settled();
+    assert.equal(ended(), 1);
+  }
+  world.service.update(policyWorld({ agents: { policy: 'true' }, other: { policy: '5' } }));
+  await world.service.settled();
+  assert.deepEqual([timer.set(), world.service.problems().size], [[], 0]);
+});
+
+test('one namespace that changes all the time does not keep the service from being ready', async (context) => {
+  const world = await startServiceWorld(context);
+  let change = 0;
+  const changed = () => {
+    change += 1;
+    world.service.update(policyWorld({ busy: { policy: `${change}` }, agents: { policy: 'true' } }));
+  };
+  let go = world.hold();
+  changed();
+  let isSynced = false;
+  for (let step = 0; step < 50 && !isSynced; step++) {
+    const before = world.compilations.length;
+    const next = world.hold();
+    changed();
+    go();
+    go = next;
+    // oxlint-disable-next-line no-await-in-loop -- one compilation after the other
+    await until('the next compilation', () => world.compilations.length > before);
+    isSynced = world.service.synced;
+  }
+  go();
+  assert.ok(isSynced);
+  await world.service.settled();
+  assert.equal((await bundleAt(world, '/v1/policy/agents')).status, 200);
+});
+
+test('a namespace that leaves before its first policy was built is not waited for', async (context) => {
+  const world = await startServiceWorld(context);
+  const go = world.hold();
+  world.service.update(policyWorld({ agents: { policy: 'true' }, leaving: { policy: 'false' } }));
+  await until('a compilation', () => world.compilations.length === 1);
+  world.service.update(policyWorld({ agents: { policy: 'true' } }));
+  assert.equal(world.service.synced, false);
+  go();
+  await world.service.settled();
+  assert.equal(world.service.synced, true);
+});
+
 test('a thousand changes while one is compiled are one more build each, and the newest counts', async (context) => {
   const world = await startServiceWorld(context);
   const go = world.hold();
