@@ -89,7 +89,7 @@ function follow<None extends undefined>(
     get bundle() {
       return bundle();
     },
-    mayComeLater: config.bundle.kind === 'http',
+    mayComeLater: config.bundle.kind !== 'path',
     start: () => source.start(),
     reload: () => source.reload(),
     stop: () => {
@@ -110,8 +110,8 @@ function sourceOf<None extends undefined>(
   const { onWarning = ignore, onState = ignore, ...world } = hooks;
   const activated = (revision: PolicyRevision): ReturnType<typeof activate> => activate(revision, config, hooks);
   const parts = { ...world, compile, activate: activated, ...(absent !== undefined && { absent }) };
-  if (config.bundle.kind === 'http') {
-    const served = followServedPolicy<ActivePolicy | None>(config, config.bundle.url, { ...parts, onWarning, onState });
+  if (config.bundle.kind !== 'path') {
+    const served = followServedPolicy<ActivePolicy | None>(config, config.bundle, { ...parts, onWarning, onState });
     return { source: served, bundle: () => served.state };
   }
   const { path } = config.bundle;

@@ -1,5 +1,5 @@
 import type { Config } from '../core/config/config.ts';
-import type { ServerAccess } from '../core/config/targets.ts';
+import type { ServedBundle, ServerAccess } from '../core/config/targets.ts';
 import { DEFAULT_BUNDLE_LIMITS } from '../core/bundle/limits.ts';
 import type { Clock, Random } from '../core/kernel/clock.ts';
 import { err, ok, type Result } from '../core/kernel/result.ts';
@@ -37,35 +37,47 @@ export type ServedPolicyParts<T> = {
 
 const MAX_DESCRIPTORS = 16 * 1_024 * 1_024;
 
-/** The policy of a bundle server: the client of the management API, the source that follows it and the last good copy, joined. */
+/** The policy of a bundle server or registry: the client of either, the source that follows it and the last good copy, joined. */
 export function followServedPolicy<T>(
   config: Config['policy'],
-  url: string,
+  location: ServedBundle,
   parts: ServedPolicyParts<T>,
 ): BundleServerSource<T> {
   const { minDelay, maxDelay, longPolling, persist, ...access } = config.bundleServer;
-  const { origin, pathname } = new URL(url);
   const pace = { minDelayMs: minDelay, maxDelayMs: maxDelay, longPollingMs: longPolling };
-  return createBundleServerSource<T>({ name: bundleName(url), where: `${origin}${pathname}` }, pace, {
+  return createBundleServerSource<T>(namesOf(location), pace, {
     ...parts,
-    server: lazyServer({ ...access, url }, parts),
+    server: lazyServer(location, access, parts),
     judge: createArchiveJudge(() => readVerification(config.verification)),
-    store: persist === undefined ? undefined : createLastGoodStore(persist, url),
+    store: persist === undefined ? undefined : createLastGoodStore(persist, location.url),
     descriptors: () => readDescriptors(config.protoDescriptors),
     timer: systemTimer,
   });
 }
 
+/** The name in records and status, and where it comes from as that may be shown: a query can hold secrets. */
+function namesOf(location: ServedBundle): { readonly name: string; readonly where: string } {
+  if (location.kind === 'oci') return { name: location.image.repository.replace(/^.*\//, ''), where: location.url };
+  const { origin, pathname } = new URL(location.url);
+  return { name: bundleName(location.url), where: `${origin}${pathname}` };
+}
+
 /** The HTTP client is loaded when it is first used: `check` of a configuration with a folder does without. */
 function lazyServer(
-  settings: ServerAccess & { readonly url: string },
+  location: ServedBundle,
+  access: ServerAccess,
   { clock, identity }: { readonly clock: Clock; readonly identity?: OwnIdentity | undefined },
 ): BundleServer {
   let started: Promise<BundleServer> | undefined;
   const start = async (): Promise<BundleServer> => {
-    const { createBundleServer } = await import('../io/control/bundle-server.ts');
     const deps = { readFile: readBounded, timer: systemTimer, wallMs: () => clock.wallMs(), identity };
-    return createBundleServer(settings, DEFAULT_BUNDLE_LIMITS.archiveBytes, deps);
+    const { archiveBytes } = DEFAULT_BUNDLE_LIMITS;
+    if (location.kind === 'oci') {
+      const { createRegistryBundleServer } = await import('../io/control/registry.ts');
+      return createRegistryBundleServer(location.image, access, archiveBytes, deps);
+    }
+    const { createBundleServer } = await import('../io/control/bundle-server.ts');
+    return createBundleServer({ ...access, url: location.url }, archiveBytes, deps);
   };
   return {
     fetch: async (ask) => {

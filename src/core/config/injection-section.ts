@@ -1,5 +1,6 @@
 import * as z from 'zod';
 
+import { parseOciReference } from '../kernel/oci-reference.ts';
 import { OVERRIDES } from '../model/injection.ts';
 import { DEFAULT_DECISION } from '../model/policy.ts';
 import { parseDestinationAddress } from './addresses.ts';
@@ -107,9 +108,11 @@ const policy = section({
     .optional()
     .describe('Settings of `source: namespace`.'),
   bundle: section({
-    url: text('an http(s):// or oci:// URL', bundleUrl, /^(https?|oci):\/\/.+$/).describe(
-      'A bundle server, or an image in an OCI registry.',
-    ),
+    url: text(
+      'an http(s):// URL, or oci://REGISTRY/REPOSITORY:TAG (or @sha256:DIGEST)',
+      bundleUrl,
+      /^(https?|oci):\/\/.+$/,
+    ).describe('A bundle server, or an image in an OCI registry.'),
     decision: form('an entrypoint such as sallyport/authz/decision', ENTRYPOINT)
       .prefault(DEFAULT_DECISION)
       .describe('The rule that is asked.'),
@@ -198,5 +201,5 @@ export const PASSED_ON = ['journal', 'journalQueue', 'labels', 'status', 'limits
 export type DestinationId = SpiffeId | readonly SpiffeId[];
 
 function bundleUrl(value: string): string | undefined {
-  return value.startsWith('oci://') && value.length > 'oci://'.length ? value : parseHttpUrl(value);
+  return parseOciReference(value) === undefined ? parseHttpUrl(value) : value;
 }

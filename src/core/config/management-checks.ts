@@ -1,7 +1,7 @@
 import { isLoopback } from './addresses.ts';
 import { DELAYS } from './management-section.ts';
 import { at, items, parsed } from './raw-values.ts';
-import { parseBundleLocation, parseHttpUrl } from './targets.ts';
+import { parseBundleLocation, parseHttpUrl, registryOrigin, type ServedBundle } from './targets.ts';
 import { parseDuration } from '../kernel/units.ts';
 
 import type { ConfigPath, Finding } from './mistake.ts';
@@ -27,7 +27,7 @@ function bundleFindings(policy: unknown): readonly Finding[] {
     },
   ];
   const served = locations.flatMap(({ at: where, location }) =>
-    location?.kind === 'http' ? [{ where, url: location.url }] : [],
+    location === undefined || location.kind === 'path' ? [] : [{ where, location, url: askedUrl(location, server) }],
   );
   if (served.length === 0 && locations[0]?.location !== undefined && server !== undefined) {
     return [
@@ -35,12 +35,55 @@ function bundleFindings(policy: unknown): readonly Finding[] {
     ];
   }
   const isSigned = at(policy, 'verification') !== undefined;
-  return served.flatMap(({ where, url }) => [
+  const isHeld = served.some(({ location }) => location.kind === 'http');
+  return served.flatMap(({ where, location, url }) => [
     ...(isOpenToAll(url) && !isSigned ? [openBundle(where)] : []),
     ...accessFindings(server, path, url),
-    ...peerFindings(server, path, url),
+    ...(location.kind === 'oci'
+      ? registryFindings(server, path, isHeld)
+      : [...loginFindings(server, path), ...peerFindings(server, path, url)]),
     ...delayFindings(server, path, DELAYS.bundleServer),
   ]);
+}
+
+/** What is asked there first: of a registry its own address. */
+function askedUrl(location: ServedBundle, server: unknown): string {
+  if (location.kind === 'http') return location.url;
+  const configured = (key: string): string | undefined => (at(server, key) === undefined ? undefined : key);
+  return registryOrigin(location.image, {
+    trustBundle: configured('trustBundle'),
+    certificate: configured('certificate') ?? configured('privateKey'),
+  });
+}
+
+/** `isHeld`: the section speaks of a bundle server as well, beside the registry. */
+function registryFindings(server: unknown, path: ConfigPath, isHeld: boolean): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (at(server, 'peer') !== undefined)
+    findings.push({
+      path: [...path, 'peer'],
+      expected: 'no such key with an oci:// URL',
+      hint: 'a registry proves the name of its host; see trustBundle',
+    });
+  if (at(server, 'longPolling') !== undefined && !isHeld)
+    findings.push({
+      path: [...path, 'longPolling'],
+      expected: 'no such key with an oci:// URL',
+      hint: 'a registry holds no requests; minDelay and maxDelay say how often it is asked',
+    });
+  return findings;
+}
+
+function loginFindings(server: unknown, path: ConfigPath): readonly Finding[] {
+  const token = at(server, 'token');
+  if (typeof token !== 'string' || !token.includes(':')) return [];
+  return [
+    {
+      path: [...path, 'token'],
+      expected: 'a bearer token (RFC 6750 2.1)',
+      hint: 'USER:PASSWORD is for registries (oci://)',
+    },
+  ];
 }
 
 function openBundle(path: ConfigPath): Finding {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 import { duration, list, mapOf, oneOf, path, section, size, text } from './fields.ts';
 import { spiffeId } from './identity-section.ts';
-import { parseHttpUrl, parseJournalTarget } from './targets.ts';
+import { parseHttpUrl, parseJournalTarget, REGISTRY_LOGIN } from './targets.ts';
 
 import type { JournalTarget, PlainJournalTarget } from './targets.ts';
 
@@ -66,9 +66,23 @@ const delays = ([min, max]: readonly [min: string, max: string], what: string) =
     .describe(`Greatest pause between two ${what}, and between attempts that fail.`),
 });
 
+const TOKEN_OR_LOGIN = new RegExp(`${TOKEN.source}|${REGISTRY_LOGIN.source}`);
+
 /** `policy.bundleServer`: OPA documentation, "Bundle Service API". */
 export const bundleServerSection = section({
   ...access('30s'),
+  token: text(
+    'a bearer token (RFC 6750 2.1), or USER:PASSWORD for a registry',
+    (value) => (TOKEN_OR_LOGIN.test(value) ? value : undefined),
+    TOKEN_OR_LOGIN,
+  )
+    .optional()
+    .describe(
+      'Bearer token, best as `${NAME}`; for a registry (`oci://`) `USER:PASSWORD` too, which is shown to it or to the token service that it names. Never shown elsewhere.',
+    ),
+  tokenFile: path('a file with a bearer token, or with USER:PASSWORD for a registry')
+    .optional()
+    .describe('File with that, readable by its owner (and group) only; read anew for each request.'),
   peer: spiffeId('the bundle server')
     .optional()
     .describe(
@@ -78,7 +92,7 @@ export const bundleServerSection = section({
   longPolling: duration(1_000, 3_600_000)
     .optional()
     .describe(
-      'How long the server may hold a request until there is something new (`Prefer: wait`); without it there is no long polling.',
+      'How long the server may hold a request until there is something new (`Prefer: wait`); without it there is no long polling. Not with a registry.',
     ),
   persist: path('a folder for the last good bundle')
     .optional()

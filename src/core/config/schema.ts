@@ -53,9 +53,12 @@ const inbound = section({
   contextExtensions: contextExtensionsSection,
 });
 
+const BUNDLE =
+  'the path of a folder or a .tar.gz file, an http(s):// URL, or oci://REGISTRY/REPOSITORY:TAG (or @sha256:DIGEST)';
+
 const policy = section({
-  bundle: text('the path of a folder or a .tar.gz file, or an http(s):// URL', parseBundleLocation).describe(
-    'Folder with Rego and data or with `policy.wasm`, or a bundle in a `.tar.gz` file. Followed when it changes. A URL: asked again and again as `bundleServer` says.',
+  bundle: text(BUNDLE, parseBundleLocation).describe(
+    'Folder with Rego and data or with `policy.wasm`, or a bundle in a `.tar.gz` file. Followed when it changes. A URL: asked again and again as `bundleServer` says, an OPA bundle server by `https://…`, a registry by `oci://REGISTRY[:PORT]/REPOSITORY:TAG` or `…@sha256:DIGEST` for a bundle as `oras push` and `policy push` store it.',
   ),
   bundleServer: bundleServerSection
     .prefault({})
@@ -69,7 +72,7 @@ const policy = section({
     .prefault(DEFAULT_DECISION)
     .describe('The rule that is asked. `envoy/authz/allow` runs an OPA-Envoy policy unchanged.'),
   candidate: section({
-    bundle: text('the path of a folder or a .tar.gz file, or an http(s):// URL', parseBundleLocation).describe(
+    bundle: text(BUNDLE, parseBundleLocation).describe(
       'As `policy.bundle`, asked and verified as that is. What is not there (no such folder or file, an empty folder, 404) is no candidate and no problem.',
     ),
     decision: matching('an entrypoint such as sallyport/authz/decision', ENTRYPOINT)

@@ -1,3 +1,4 @@
+import { parseOciReference } from '../kernel/oci-reference.ts';
 import { err, ok } from '../kernel/result.ts';
 import { PROTOCOLS } from './asked.ts';
 import { isCidr } from './network.ts';
@@ -68,11 +69,13 @@ export function readEntrypoint(text: string): Result<string, string> {
   return ENTRYPOINT.test(text) && text.length <= 512 ? ok(text) : err('an entrypoint such as sallyport/authz/decision');
 }
 
-/** An http(s):// or oci:// URL of a bundle, without user, password and fragment. */
+/** The http(s):// URL of a bundle without user, password and fragment, or an image in a registry with its tag or digest. */
 export function readBundleUrl(text: string): Result<string, string> {
-  const url = /^(?:https?|oci):\/\/[^\s/]/.test(text) && text.length <= 2_048 ? URL.parse(text) : null;
-  const isGood = url !== null && url.username === '' && url.password === '' && url.hash === '';
-  return isGood ? ok(text) : err('the http(s):// or oci:// URL of a bundle, without user and password');
+  const url = /^https?:\/\/[^\s/]/.test(text) && text.length <= 2_048 ? URL.parse(text) : null;
+  const isServed = url !== null && url.username === '' && url.password === '' && url.hash === '';
+  return isServed || parseOciReference(text) !== undefined
+    ? ok(text)
+    : err('an http(s):// URL without user and password, or oci://REGISTRY/REPOSITORY:TAG (or @sha256:DIGEST)');
 }
 
 function portWish(text: string): PortWish | undefined {

@@ -11,7 +11,7 @@ import type { ControlDeps, ControlSettings } from './settings.ts';
 
 /** One request to the one URL of the client. */
 export type Ask = {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | undefined;
   /** Most bytes of the answer; more is a fault, and the rest is not read. */

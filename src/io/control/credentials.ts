@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import { REGISTRY_LOGIN } from '../../core/config/targets.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
@@ -50,11 +51,35 @@ export async function readCredentials(
   });
 }
 
+/** What a registry is told of us: nothing, a bearer token, or a login for it or its token service. Never to be logged. */
+export type RegistryCredentials =
+  | { readonly kind: 'none' }
+  /** `authorization`: the field's value. */
+  | { readonly kind: 'bearer' | 'basic'; readonly authorization: string };
+
+/** Reads what is configured for a registry, as it stands now. */
+export async function readRegistryCredentials(
+  { token, tokenFile }: Pick<ControlSettings, 'token' | 'tokenFile'>,
+  readFile: ReadFile,
+): Promise<Result<RegistryCredentials, string>> {
+  const read = tokenFile === undefined ? ok(token) : await readSecret(tokenFile, readFile);
+  if (!read.ok) return read;
+  if (read.value === undefined) return ok({ kind: 'none' });
+  if (TOKEN.test(read.value)) return ok({ kind: 'bearer', authorization: `Bearer ${read.value}` });
+  if (!REGISTRY_LOGIN.test(read.value))
+    return err(`${tokenFile}: holds neither a bearer token (RFC 6750 2.1) nor USER:PASSWORD`);
+  return ok({ kind: 'basic', authorization: `Basic ${Buffer.from(read.value).toString('base64')}` });
+}
+
 async function readToken(path: string, readFile: ReadFile): Promise<Result<string, string>> {
+  const token = await readSecret(path, readFile);
+  if (!token.ok || TOKEN.test(token.value)) return token;
+  return err(`${path}: holds no bearer token (RFC 6750 2.1)`);
+}
+
+async function readSecret(path: string, readFile: ReadFile): Promise<Result<string, string>> {
   const text = await readText(path, readFile, true);
-  if (!text.ok) return text;
-  const token = text.value?.trim() ?? '';
-  return TOKEN.test(token) ? ok(token) : err(`${path}: holds no bearer token (RFC 6750 2.1)`);
+  return text.ok ? ok(text.value?.trim() ?? '') : text;
 }
 
 /** An empty file would count for no file: the system's authorities would be believed in place of ours, or no certificate shown. */

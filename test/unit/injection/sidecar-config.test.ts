@@ -60,6 +60,28 @@ describe('the configuration of an injected sidecar is accepted by its schema', (
     test(file, () => void configOf(shape.pod, shape.settings, shape.roots));
   }
 
+  test('a policy from a registry, by the platform and by an annotation: what is no image is refused with the pod', () => {
+    const digest = `sha256:${'0'.repeat(64)}`;
+    for (const url of ['oci://registry.example.org/team/policies:1', `oci://127.0.0.1:5000/p@${digest}`]) {
+      const decision = 'envoy/authz/allow';
+      const byPlatform = configOf(agentPod(), { policy: { source: 'bundle', url, decision } }).policy;
+      const annotations = { 'sallyport.dev/policy': url, 'sallyport.dev/policy-decision': decision };
+      const overrides = [...SETTINGS.overrides, 'policy'] as const;
+      const byPod = configOf(agentPod({}, { annotations }), { overrides }).policy;
+      assert.deepEqual(byPod, byPlatform);
+      const { bundle, bundleServer } = byPod;
+      assert.deepEqual([bundle.kind === 'oci' && bundle.url, byPod.decision], [url, decision]);
+      assert.equal(bundleServer.persist, '/run/sallyport/policy');
+    }
+    const annotations = { 'sallyport.dev/policy': 'oci://registry.example.org/team/policies' };
+    const refused = injectPod(
+      { pod: agentPod({}, { annotations }), namespace: NAMESPACE },
+      { ...SETTINGS, overrides: [...SETTINGS.overrides, 'policy'] },
+      FACTS,
+    );
+    assert.match(JSON.stringify(refused), /oci:\/\/REGISTRY\/REPOSITORY:TAG/);
+  });
+
   test('records are labelled with namespace and pod, and labels of the platform', () => {
     const extra = { labels: { cluster: 'north' } };
     assert.deepEqual(
