@@ -12,8 +12,9 @@ const GZIP_TYPE = 'application/gzip';
 
 /** Longest that a request is held, milliseconds: long enough to be cheap, short enough that a connection that died is found. */
 const MAX_WAIT_MS = 300_000;
-/** Requests that are held at once; further ones are answered at once, as by a server that cannot hold any. */
+/** Requests that are held at once, in all and for one bundle; further ones are answered at once, as by a server that cannot hold any. So no namespace takes the room of the others. */
 const MAX_HELD = 8_192;
+const MAX_HELD_PER_BUNDLE = 2_048;
 const MAX_CONNECTIONS = 16_384;
 
 /** Requests come whole and without a body from a sidecar beside us. */
@@ -96,7 +97,8 @@ export class BundleHttp {
       answer(response, found, request);
       return;
     }
-    if (this.#held.size >= MAX_HELD) unchanged(response, etagOf(found), GZIP_TYPE);
+    if (this.#held.size >= MAX_HELD || this.#bundles.waiting(name) >= MAX_HELD_PER_BUNDLE)
+      unchanged(response, etagOf(found), GZIP_TYPE);
     else this.#hold(name, found, waitMs, request, response);
   }
 

@@ -53,6 +53,11 @@ export class PublishedBundles {
     return () => waiters?.delete(told);
   }
 
+  /** How many wait for another bundle of this name. */
+  waiting(name: BundleName): number {
+    return this.#slots.get(keyOf(name))?.waiters.size ?? 0;
+  }
+
   revision(name: BundleName): string | undefined {
     return this.#slots.get(keyOf(name))?.bundle?.revision;
   }

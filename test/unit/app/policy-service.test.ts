@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 
-import { createNamespacePolicies } from '../../../src/app/policy-service.ts';
+import { COMPILER_BOUNDS, createNamespacePolicies } from '../../../src/app/policy-service.ts';
 import { readBundle, type Bundle } from '../../../src/core/bundle/bundle.ts';
 import { DROP_ENTRYPOINT } from '../../../src/core/model/policy.ts';
 import type { PolicyService } from '../../../src/io/policy-service/policy-service.ts';
@@ -130,4 +131,14 @@ test('platform rules that read what a namespace writes, and Rego with an error i
   });
   await service.settled();
   assert.match(service.problems().get('agents')?.join('\n') ?? '', /namespace\/p\.rego:3:\d+: rego_unsafe_var_error/);
+});
+
+test('the memory that a namespace can have the compiler take leaves the injector enough in its container', () => {
+  const values = readFileSync(new URL('../../../helm/sallyport/values.yaml', import.meta.url), 'utf8');
+  const [, injector = ''] = /^injector:\n((?: .*\n|\n)*)/m.exec(values) ?? [];
+  const [, gibibytes] = /^ {2}resources:\n.*\n {4}limits: \{ memory: (\d+)Gi \}/m.exec(injector) ?? [];
+  // The compiler's process beside its instance, and the injector with all that it keeps.
+  const [ofProcess, ofInjector] = [128 * 1_048_576, 384 * 1_048_576];
+  assert.ok(COMPILER_BOUNDS.maxBytes + ofProcess + ofInjector <= Number(gibibytes) * 1_073_741_824);
+  assert.ok(COMPILER_BOUNDS.deadlineMs <= 30_000, 'the others wait no longer than that for their turn');
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { test, type TestContext } from 'node:test';
 
 import { createBundleServer } from '../../../src/io/control/bundle-server.ts';
@@ -147,3 +147,31 @@ function statusOf(world: ServiceWorld, method: string, path: string): Promise<nu
     .end();
   return promise;
 }
+
+test('one namespace holds a quarter of the room at most: whoever asks too often for one bundle polls, and the others are held', async (context) => {
+  const world = await startServiceWorld(context);
+  world.service.update(policyWorld({ agents: { policy: 'true' }, other: { policy: 'true' } }));
+  await world.service.settled();
+  const etagOf = async (name: string) => (await fetch(world.url(`/v1/policy/${name}`))).headers.get('etag') ?? '';
+  const etag = await etagOf('agents');
+  const agent = new Agent({ keepAlive: false });
+  const { port } = new URL(world.url('/'));
+  let answered = 0;
+  const requests = Array.from({ length: 2_060 }, () => {
+    const headers = { 'if-none-match': etag, prefer: 'wait=300' };
+    const asked = request({ agent, host: '127.0.0.1', port, path: '/v1/policy/agents', headers }, (response) => {
+      assert.equal(response.statusCode, 304);
+      response.resume();
+      answered += 1;
+    });
+    asked.on('error', () => undefined);
+    return asked.end();
+  });
+  context.after(() => requests.forEach((asked) => asked.destroy()));
+  await until('all of them', () => answered === 12 && world.service.held === 2_048);
+  const headers = { 'if-none-match': await etagOf('other'), prefer: 'wait=300' };
+  const other = fetch(world.url('/v1/policy/other'), { headers });
+  await until('the other', () => world.service.held === 2_049);
+  world.service.update(policyWorld({ agents: { policy: 'true' }, other: { policy: 'false' } }));
+  assert.equal((await other).status, 200);
+});
