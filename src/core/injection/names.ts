@@ -56,4 +56,4 @@ export function isOurVolume(name: string): boolean {
  * Tells the sidecar (PID 1 of its container) that the pod's end was decided: SIGUSR2. The kubelet runs it then, while it waits for the agent; the agent
  * could be gone before callers have left otherwise, for the sidecar itself is told to end last.
  */
-export const RETIRE_COMMAND: readonly string[] = ['node', '-e', "process.kill(1, 'SIGUSR2')"];
+export const RETIRE_COMMAND: readonly string[] = ['node', '-e', "require('process').kill(1, 'SIGUSR2')"];
