@@ -11,7 +11,7 @@ import type { PolicyService } from '../io/policy-service/policy-service.ts';
 import type { NamespacePolicy, PolicyWorld } from '../io/policy-service/settings.ts';
 import { createSource, type Source } from '../io/sources/follower.ts';
 import { fingerprint } from '../io/sources/fingerprint.ts';
-import type { Problems } from '../io/sources/problem.ts';
+import { reasonOf, type Problems } from '../io/sources/problem.ts';
 import { readBounded } from '../io/sources/read-file.ts';
 import { systemTimer } from '../io/sources/timer.ts';
 import { createRandom, systemClock } from './system.ts';
@@ -25,8 +25,8 @@ const DECISION = 'sallyport.dev/decision';
 /** A ConfigMap holds at most 1 MiB (Kubernetes). */
 const MAX_PLATFORM = 1_048_576;
 
-/** Changes that come together are built together, milliseconds. */
-const GATHER_MS = 50;
+/** Changes that come within this time are told together, milliseconds. Counted from the first of them: whoever changes something all the time holds nobody up. */
+const GATHER_MS = 200;
 
 const SERVICE_ACCOUNTS = { group: '', version: 'v1', plural: 'serviceaccounts' } as const;
 
@@ -123,8 +123,10 @@ class Joined implements ClusterPolicies {
   }
 
   #changed(): void {
-    this.#cancelGather?.();
-    this.#cancelGather = systemTimer(GATHER_MS, () => this.#tell());
+    this.#cancelGather ??= systemTimer(GATHER_MS, () => {
+      this.#cancelGather = undefined;
+      this.#tell();
+    });
   }
 
   /** Nothing is told before everything is known: a policy that was not heard of yet would look like one that is not there. */
@@ -185,17 +187,20 @@ function accountsByNamespace(accounts: ReadonlyMap<string, Labels>): ReadonlyMap
 }
 
 /** Keys of a mounted ConfigMap. The kubelet keeps what belongs to itself under names with two dots, and keys of nobody begin so. */
-async function keysOf(folder: string): Promise<readonly string[]> {
+async function keysOf(folder: string): Promise<Result<readonly string[], Problems>> {
   try {
-    return (await readdir(folder)).filter((name) => !name.startsWith('..')).sort();
-  } catch {
-    return [];
+    return ok((await readdir(folder)).filter((name) => !name.startsWith('..')).sort());
+  } catch (error) {
+    // Not a folder without keys: the platform's rules would be gone.
+    return err([`${folder}: ${reasonOf(error)}`]);
   }
 }
 
 /** Every key: what is no policy is told by its name where the policy is composed, and not passed over. */
 async function readKeys(folder: string): Promise<Result<Files, Problems>> {
-  const keys = await keysOf(folder);
+  const listed = await keysOf(folder);
+  if (!listed.ok) return listed;
+  const keys = listed.value;
   const read = await Promise.all(
     keys.map(async (key) => [key, await readBounded(join(folder, key), MAX_PLATFORM)] as const),
   );
@@ -215,7 +220,10 @@ function platformSource(
 ): Source<Files> {
   return createSource<Files, Files>(
     {
-      fingerprint: async () => fingerprint((await keysOf(folder)).map((key) => join(folder, key))),
+      fingerprint: async () => {
+        const keys = await keysOf(folder);
+        return keys.ok ? fingerprint(keys.value.map((key) => join(folder, key))) : keys.error.join();
+      },
       folders: () => [folder],
       read: () => readKeys(folder),
       digest: (files) => JSON.stringify([...files]),
