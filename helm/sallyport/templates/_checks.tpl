@@ -34,4 +34,7 @@
 {{- if and (eq .Values.sidecar.capture "plain") (eq .Values.sidecar.outbound.capture "all") -}}
   {{- fail "sidecar.outbound.capture: all needs sidecar.capture: redirect; with plain the agent calls the sidecar by itself" -}}
 {{- end -}}
+{{- if and (eq .Values.sidecar.capture "redirect") .Values.networkPolicy.namespaces -}}
+  {{- fail "networkPolicy.namespaces is for sidecar.capture: plain: with redirect calls come to the agent's own port, which that NetworkPolicy closes, and the pod itself closes the rest" -}}
+{{- end -}}
 {{- end -}}

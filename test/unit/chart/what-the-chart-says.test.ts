@@ -16,6 +16,8 @@ describe('what no single value shows is refused before anything is installed', {
     [{ 'certificates.source': 'secret' }, /say certificates\.secret\.name and certificates\.secret\.caBundle/],
     [{ 'authority.keys.issuingKey': 'key.pem' }, /say authority\.keys\.existingSecret/],
     [{ 'sidecar.capture': 'plain', 'sidecar.outbound.capture': 'all' }, /needs sidecar\.capture: redirect/],
+    // Calls arrive at the agent's own port there, and the NetworkPolicy would let in nobody at all.
+    [{ 'networkPolicy.namespaces': ['agents'] }, /networkPolicy\.namespaces is for sidecar\.capture: plain/],
   ];
   for (const [values, said] of CASES)
     test(JSON.stringify(values), () =>
