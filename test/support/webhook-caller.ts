@@ -99,7 +99,12 @@ export class WebhookUnderTest {
 
   /** A connection of its own, for what is no proper request. */
   async raw(
-    options: { readonly maxVersion?: 'TLSv1.1' | 'TLSv1.2'; readonly ALPNProtocols?: string[] } = {},
+    options: {
+      readonly maxVersion?: 'TLSv1.1' | 'TLSv1.2';
+      readonly ALPNProtocols?: string[];
+      /** Another address of loopback than that of `post`. */
+      readonly localAddress?: string;
+    } = {},
   ): Promise<TLSSocket> {
     const socket = connect({
       host: '127.0.0.1',

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
+import { ConnectionRoom } from './connection-room.ts';
 import { failedReview } from './failed-review.ts';
 import { readReview } from './webhook-body.ts';
 
@@ -12,7 +13,7 @@ import type { WebhookObserver, WebhookOutcome } from './webhook-observer.ts';
 
 /** Bounds of the webhook. Times in milliseconds. */
 export type WebhookLimits = {
-  /** Default 256. */
+  /** Open ones, shared fairly by the addresses that they come from (`ConnectionRoom`). Default 256. */
   readonly connections: number;
   /** Largest AdmissionReview. Default 7 MiB: the API server takes 3 MiB of an object, an update carries the old one as well. */
   readonly bodyBytes: number;
@@ -97,6 +98,7 @@ class HttpsWebhook implements WebhookServer {
   readonly #room: BodyRoom;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #connections: ConnectionRoom<Socket>;
   #hasCertificate = false;
   #stopping: Promise<void> | undefined;
   #unfollow: (() => void) | undefined;
@@ -106,6 +108,7 @@ class HttpsWebhook implements WebhookServer {
     this.#deps = deps;
     this.#limits = { ...DEFAULTS, ...limits };
     this.#room = { used: 0, maxBytes: this.#limits.roomBytes };
+    this.#connections = new ConnectionRoom(this.#limits.connections);
     this.#server = this.#create();
   }
 
@@ -152,7 +155,7 @@ class HttpsWebhook implements WebhookServer {
   }
 
   #create(): Server {
-    const { headMs, requestMs, connections } = this.#limits;
+    const { headMs, requestMs } = this.#limits;
     const tls = { minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'], handshakeTimeout: headMs } as const;
     const http = {
       maxHeaderSize: MAX_HEAD,
@@ -164,12 +167,15 @@ class HttpsWebhook implements WebhookServer {
       noDelay: true,
     } as const;
     const server = createServer({ ...tls, ...http }, (request, response) => void this.#receive(request, response));
-    server.maxConnections = connections;
     server.maxHeadersCount = MAX_FIELDS;
     // Under TLS too this is the connection before its handshake.
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        this.#connections.leave(socket);
+      });
+      this.#connections.enter(socket)?.destroy();
     });
     return server;
   }

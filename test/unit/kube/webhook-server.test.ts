@@ -199,6 +199,14 @@ describe('bounds', () => {
     await until('room', async () => (await webhook.post('{}').catch(() => undefined))?.status === 200);
   });
 
+  test('whoever holds every connection does not keep the API server out', async (context) => {
+    const webhook = await startWebhook(context, { connections: 2 });
+    const held = [await webhook.raw({ localAddress: '127.0.0.2' }), await webhook.raw({ localAddress: '127.0.0.2' })];
+    assert.equal((await webhook.post('{}')).status, 200);
+    await until('the oldest to be closed', () => held[0]?.destroyed);
+    assert.equal(held[1]?.destroyed, false);
+  });
+
   test('a head that is too large, and what is no HTTP', async (context) => {
     const webhook = await startWebhook(context);
     const large = await webhook.raw();
