@@ -115,10 +115,11 @@ export class ScriptedRegistry {
     await until(`${more} times ${what}`, () => count() >= from + more);
   }
 
+  /** Listens on the port that it had before, or on a free one. */
   async start(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(0, '127.0.0.1', resolve);
+      this.#server.listen(this.#port, '127.0.0.1', resolve);
     });
     this.#port = (this.#server.address() as AddressInfo).port;
   }
