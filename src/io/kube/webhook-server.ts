@@ -107,7 +107,7 @@ class HttpsWebhook implements WebhookServer {
     this.#listen = listen;
     this.#deps = deps;
     this.#limits = { ...DEFAULTS, ...limits };
-    this.#room = { used: 0, maxBytes: this.#limits.roomBytes };
+    this.#room = { used: 0, maxBytes: this.#limits.roomBytes, readings: new Set() };
     this.#connections = new ConnectionRoom(this.#limits.connections);
     this.#server = this.#create();
   }

@@ -12,6 +12,10 @@ const REVIEW = JSON.stringify({
   request: { uid: 'c3f1-77', object: { secret: 'TOP SECRET' } },
 });
 
+/** The head of a review whose body has this many bytes. */
+const head = (length: number) =>
+  `POST /inject HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+
 /** All that comes on a connection until it ends. */
 async function rest(socket: NodeJS.ReadableStream): Promise<string> {
   let text = '';
@@ -164,19 +168,32 @@ describe('bounds', () => {
     );
   });
 
-  test('all bodies together: 429, and there is room again afterwards', async (context) => {
+  test('all bodies together: 429 for the largest, and there is room again afterwards', async (context) => {
     const webhook = await startWebhook(context, { roomBytes: 1_000 });
-    const head = 'POST /inject HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 800\r\n\r\n';
     const slow = await webhook.raw();
-    slow.write(`${head}${'x'.repeat(700)}`);
+    slow.write(`${head(800)}${'x'.repeat(400)}`);
     const refused = await until('no room', async () => {
-      const answer = await webhook.post(`"${'x'.repeat(500)}"`);
+      const answer = await webhook.post(`"${'x'.repeat(700)}"`);
       return answer.status === 429 && answer;
     });
     assert.equal(refused.headers['retry-after'], '1');
     assert.deepEqual(webhook.outcomes.at(-1), { kind: 'failed' });
     slow.destroy();
-    await until('room', async () => (await webhook.post(`"${'x'.repeat(500)}"`)).status === 200);
+    await until('room', async () => (await webhook.post(`"${'x'.repeat(700)}"`)).status === 200);
+  });
+
+  test('whoever sends large bodies slowly does not keep smaller ones out', async (context) => {
+    const webhook = await startWebhook(context, { roomBytes: 1_000 });
+    const slow = await webhook.raw();
+    slow.write(`${head(995)}${'x'.repeat(994)}`);
+    const end = rest(slow);
+    await until('the large one to be cut for a smaller one', async () => {
+      assert.equal((await webhook.post(`"${'x'.repeat(300)}"`)).status, 200);
+      return slow.destroyed;
+    });
+    await end;
+    assert.equal((await webhook.post(`"${'x'.repeat(900)}"`)).status, 200, 'what it held is given back, once');
+    assert.equal((await webhook.post(`"${'x'.repeat(1_000)}"`)).status, 429);
   });
 
   test('a slow head and a slow body are cut', async (context) => {
