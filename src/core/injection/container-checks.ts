@@ -59,8 +59,8 @@ function powers({ path, container }: Placed): InjectionRefusal[] {
   ];
 }
 
-/** Runtimes take capabilities in any case, with or without `CAP_`. */
-function plainPower(power: string): string {
+/** The name of a capability: runtimes take it in any case, with or without `CAP_`. */
+export function plainPower(power: string): string {
   return power.toUpperCase().replace(/^CAP_/, '');
 }
 

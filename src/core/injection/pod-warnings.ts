@@ -1,3 +1,4 @@
+import { plainPower } from './container-checks.ts';
 import { at, listAt, mapAt, numberAt } from './json-value.ts';
 import { meshWarnings } from './mesh-checks.ts';
 import { allContainers } from './pod.ts';
@@ -41,22 +42,29 @@ function securityLevel(labels: Readonly<Record<string, string>>): readonly strin
     : [];
 }
 
-/** Redirection of calls tells the sidecar by its user, and root may become any user. */
+/** Redirection of calls tells the sidecar by its user, and root may become any user; and no rule sees the frames of a packet socket (packet(7)). */
 function possibleRoots(pod: Pod, { outbound }: InjectionSettings): readonly string[] {
   if (outbound.capture === 'none') return [];
   return allContainers(pod)
-    .filter((placed) => mayBecomeAnyone(pod, placed))
+    .filter((placed) => mayBeRoot(pod, placed) && WAYS_PAST.some((power) => has(placed, power)))
     .map(
       ({ container }) =>
-        `container ${container.name} may run as root and become the sidecar's user, whose calls are not captured; set runAsNonRoot, or drop SETUID`,
+        `container ${container.name} may run as root and get past the capture of its calls, as the sidecar's user (SETUID) or by raw sockets (NET_RAW); set runAsNonRoot, or drop ALL`,
     );
 }
 
-function mayBecomeAnyone({ spec }: Pod, { container }: Placed): boolean {
+/** Capabilities that container runtimes give to root by default. */
+const WAYS_PAST = ['SETUID', 'NET_RAW'] as const;
+
+function mayBeRoot({ spec }: Pod, { container }: Placed): boolean {
   const [own, shared] = [mapAt(container, 'securityContext'), mapAt(spec, 'securityContext')];
   const user = numberAt(own, 'runAsUser') ?? numberAt(shared, 'runAsUser');
-  const isNeverRoot =
-    (user !== undefined && user !== 0) || (at(own, 'runAsNonRoot') ?? at(shared, 'runAsNonRoot')) === true;
-  const dropped = listAt(mapAt(own, 'capabilities'), 'drop').map((power) => String(power).toUpperCase());
-  return !isNeverRoot && !dropped.some((power) => power === 'ALL' || power === 'SETUID' || power === 'CAP_SETUID');
+  return user === undefined || user === 0 ? (at(own, 'runAsNonRoot') ?? at(shared, 'runAsNonRoot')) !== true : false;
+}
+
+/** Runtimes drop first and add then. */
+function has({ container }: Placed, power: string): boolean {
+  const capabilities = mapAt(mapAt(container, 'securityContext'), 'capabilities');
+  const named = (key: 'add' | 'drop') => listAt(capabilities, key).map((one) => plainPower(String(one)));
+  return named('add').includes(power) || !named('drop').some((one) => one === power || one === 'ALL');
 }
