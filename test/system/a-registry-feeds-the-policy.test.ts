@@ -42,9 +42,9 @@ async function world(
   return { registry, system, get: (path) => statusOf(context, system, path) };
 }
 
-function active(system: System, revision: string): Promise<void> {
+async function active(system: System, revision: string): Promise<void> {
   const metric = `sallyport_policy_info{bundle="policies",revision="${revision}"}`;
-  return system.sidecar.until(revision, async () => (await system.sidecar.metric(metric)) === 1);
+  await system.sidecar.until(revision, async () => (await system.sidecar.metric(metric)) === 1);
 }
 
 test('a policy by tag: a tag that moves is a new revision without a restart, one that stays costs a HEAD', async (context) => {
