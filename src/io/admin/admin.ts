@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 import { isLoopback } from '../../core/config/addresses.ts';
+import { WaitingRoom } from '../../core/kernel/waiting-room.ts';
 import { json, refusal, send, type Answer } from './answer.ts';
 import { isUnreboundHost } from './host-check.ts';
 
@@ -46,7 +47,8 @@ const LIMITS = {
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 1_000,
 } as const;
-const CONNECTIONS = 64;
+/** Where other machines reach it a kubelet's probes come here as well: no stranger may take all of the room. */
+const ROOM = { total: 256, perAddress: 64 } as const;
 
 /**
  * Creates the admin server. It reads and never changes anything, and asks nobody who they are: so loopback only, unless the operator says otherwise,
@@ -66,13 +68,14 @@ class AdminServer implements Admin {
   readonly #deps: AdminDeps;
   readonly #server: Server;
   readonly #routes: ReadonlyMap<string, Route>;
+  readonly #room = new WaitingRoom(ROOM);
   #readiness: Promise<Answer> | undefined;
 
   constructor(config: AdminConfig, deps: AdminDeps) {
     this.#listen = config.listen;
     this.#deps = deps;
     this.#server = createServer(LIMITS, (request, response) => void this.#serve(request, response));
-    this.#server.maxConnections = CONNECTIONS;
+    this.#server.on('connection', (socket) => this.#room.enter(socket));
     const { status } = deps;
     this.#routes = new Map<string, Route>([
       ['/healthz', () => this.#health()],
@@ -105,6 +108,9 @@ class AdminServer implements Admin {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    this.#room.spoke(socket);
+    response.once('finish', () => this.#room.rests(socket));
     send(response, await this.#answer(request));
   }
 

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { WaitingRoom } from '../../core/kernel/waiting-room.ts';
 import { readRoute, type Route } from './route.ts';
 import { Target, type TargetConfig } from './target.ts';
 import type { ProbeVerdict } from './verdict.ts';
-import { WaitingRoom } from './waiting-room.ts';
 
 export type ProbesConfig = {
   /** A literal address; port 0 asks the system for a free one. */

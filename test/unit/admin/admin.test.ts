@@ -284,3 +284,27 @@ test('an address in use rejects at start', async () => {
     await assert.rejects(second.start(), { code: 'EADDRINUSE' });
   });
 });
+
+test('connections that say nothing do not keep a probe out: whoever waits longest gives way', async () => {
+  await withAdmin({}, async (ask, port) => {
+    const silent = Array.from({ length: 80 }, () => open(port));
+    await Promise.all(silent.map(({ socket }) => once(socket, 'connect')));
+    assert.equal((await ask('/healthz')).status, 200);
+    await Promise.all(silent.slice(0, 17).map(({ closed }) => closed));
+    for (const { socket } of silent) socket.destroy();
+  });
+});
+
+test('nor do those that asked once and keep their connection', async () => {
+  await withAdmin({}, async (ask, port) => {
+    const kept = Array.from({ length: 64 }, () => open(port));
+    await Promise.all(
+      kept.map(async ({ socket }) => {
+        socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+        await once(socket.removeAllListeners('data'), 'data');
+      }),
+    );
+    assert.equal((await ask('/healthz')).status, 200);
+    for (const { socket } of kept) socket.destroy();
+  });
+});

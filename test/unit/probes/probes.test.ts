@@ -52,6 +52,14 @@ async function answers(port: number, bytes: string): Promise<readonly [count: nu
   return [text.split('HTTP/1.1 ').length - 1, Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0)];
 }
 
+test("strangers behind the kubelet's own address do not keep it out by saying nothing", async (context) => {
+  const { get, port } = await world(context);
+  const silent = Array.from({ length: 70 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+  context.after(() => silent.forEach((socket) => socket.destroy()));
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+  assert.equal(await get('/healthz'), 200);
+});
+
 describe('our own state', () => {
   test('startup, health and readiness, each a status and nothing else', async (context) => {
     let started = false;
