@@ -31,7 +31,7 @@ const inbound = section({
     parseUpstream,
     /^((http|h2c|auto|tcp):\/\/[^/?#@]+:[0-9]+|http\+unix:\/\/\/.+)$/,
   ).describe(
-    'Where allowed requests go: `http://` HTTP/1.1, `h2c://` HTTP/2, `auto://` gRPC and HTTP/2 calls over h2c and the rest over HTTP/1.1, `http+unix:///run/agent.sock`, `tcp://` bytes after a decision on the connection.',
+    'Where allowed requests go: `http://` HTTP/1.1, `h2c://` HTTP/2, `auto://` gRPC over h2c and the rest over HTTP/1.1, `http+unix:///run/agent.sock`, `tcp://` bytes after a decision on the connection.',
   ),
   unsafeUpstreamBeyondLoopback: flag()
     .prefault(false)
