@@ -86,9 +86,11 @@ class StoringIssuer implements Issuer {
     if (!claim.ok) return this.#refuse(caller, claim.error);
     const pod = await this.#podOf(attestation, claim.value.right, source);
     const { spiffeId } = claim.value.right;
-    return pod.ok
-      ? this.#grant({ ...claim.value, pod: pod.value })
-      : this.#refuse(caller, { fault: pod.error, spiffeId });
+    if (!pod.ok) return this.#refuse(caller, { fault: pod.error, spiffeId });
+    // Last: whoever holds a stolen key and has not the address that goes with it would use up what the pods of that ID renew with.
+    if (this.#deps.limits.takeId(spiffeId)) return this.#grant({ ...claim.value, pod: pod.value });
+    const fault: IssuanceFault = { kind: 'rate_limited', detail: `too many certificates for ${spiffeId}` };
+    return this.#refuse(caller, { fault, spiffeId });
   }
 
   async noteRefusal(caller: Caller, fault: IssuanceFault): Promise<void> {
@@ -129,8 +131,6 @@ class StoringIssuer implements Issuer {
     const right = store.read((database) => this.#rightIn(database, claim, clock.wallMs()));
     if (!right.ok) return refusal('store_unavailable', right.error);
     if (!right.value.ok) return err({ fault: right.value.error, spiffeId: undefined });
-    const { spiffeId } = right.value.value;
-    if (!limits.takeId(spiffeId)) return refusal('rate_limited', `too many certificates for ${spiffeId}`, spiffeId);
     return ok({ ...claim, right: right.value.value });
   }
 
@@ -229,6 +229,6 @@ class StoringIssuer implements Issuer {
   }
 }
 
-function refusal(kind: IssuanceFault['kind'], detail: string, spiffeId?: SpiffeId): Result<never, Refusal> {
-  return err({ fault: { kind, detail }, spiffeId });
+function refusal(kind: IssuanceFault['kind'], detail: string): Result<never, Refusal> {
+  return err({ fault: { kind, detail }, spiffeId: undefined });
 }

@@ -2,6 +2,7 @@ import { parseSpiffeId } from '../../core/identity/spiffe-id.ts';
 import { err, ok } from '../../core/kernel/result.ts';
 import { livingCertificate } from './certificate-rows.ts';
 import { tokenHash, tokenLabel } from './join-token.ts';
+import { podOf } from './pod-rows.ts';
 import { isBarred } from './revocation-rows.ts';
 import { tokenOf } from './token-rows.ts';
 
@@ -56,7 +57,7 @@ export function rightOf(
   const { spiffeId, bearer } = right.value;
   const wrong = ownProblem(spiffeId, settings);
   if (wrong !== undefined) return refused('id_refused', wrong);
-  if (bearer !== undefined && isWithdrawn(bearer, spiffeId, settings))
+  if (bearer !== undefined && isWithdrawn(database, bearer, spiffeId, settings))
     return refused('caller_refused', `${bearer} is configured no more`);
   if (isBarred(database, 'id', spiffeId)) return refused('id_refused', `${spiffeId} is barred`);
   // An account or workload may be many, whose other certificates are as good as they were; a pod is one.
@@ -168,12 +169,19 @@ function byServiceAccount(
 
 /**
  * True where the configuration does not give any more what the first certificate of a renewed one was given for: otherwise who was let in once would
- * renew for ever. Of a pod nothing but its UID is known: it is withdrawn with all service accounts.
+ * renew for ever. A pod goes with its service account; one that was never compared with the API server, of which nothing but the UID is known, with all of them.
  */
-function isWithdrawn(bearer: string, spiffeId: SpiffeId, { workloads, kubernetes }: RightsSettings): boolean {
+function isWithdrawn(
+  database: DatabaseSync,
+  bearer: string,
+  spiffeId: SpiffeId,
+  { workloads, kubernetes }: RightsSettings,
+): boolean {
   const [kind, name = ''] = bearer.split(/:(.*)/s, 2);
   if (kind === 'workload') return !workloads.includes(spiffeId);
   if (kubernetes === undefined) return true;
+  const pod = kind === 'pod' ? podOf(database, name) : undefined;
+  if (pod !== undefined) return !isListed(kubernetes.namespaces, pod.namespace, pod.serviceAccount);
   const [namespace = '', account = ''] = name.split('/');
   return kind === 'account' && !isListed(kubernetes.namespaces, namespace, account);
 }

@@ -203,6 +203,43 @@ describe('who was let in by a pod renews while the pod lives', () => {
     ]);
   });
 
+  test('a stolen key from elsewhere uses up nothing of what the pods of its ID renew with', async (context) => {
+    const { pods } = cluster();
+    const base = await createAuthorityWorld(context);
+    const taken: string[] = [];
+    const limits = { takeSource: () => true, takeId: (id: string) => taken.push(id) <= 2 };
+    const podProof = { isAddressed: true, outageMs: DAY };
+    const authority = await base.run({ podProof }, limits, { pods });
+    const { spiffeId, serial } = valueOf(await authority.issue(ENROLMENT, await newCsr(), HOME));
+    const renew = async (source: string) => {
+      const renewed = await authority.issue({ kind: 'certificate', spiffeId, serial }, await newCsr(), source);
+      return renewed.ok ? 'issued' : renewed.error.kind;
+    };
+    const kinds: string[] = [];
+    for (const source of ['10.1.0.8', '10.1.0.8', '10.1.0.8', HOME, HOME])
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      kinds.push(await renew(source));
+    assert.deepEqual(kinds, ['caller_refused', 'caller_refused', 'caller_refused', 'issued', 'rate_limited']);
+    assert.deepEqual(taken, [spiffeId, spiffeId, spiffeId]);
+  });
+
+  test('a pod renews no more once its service account is not configured any more', async (context) => {
+    const { pods } = cluster();
+    const base = await createAuthorityWorld(context);
+    const template = 'spiffe://example.org/ns/{namespace}/sa/{serviceAccount}';
+    const podProof = { isAddressed: true, outageMs: DAY };
+    const run = (namespaces: Readonly<Record<string, readonly string[]>>) =>
+      base.run({ podProof, kubernetes: { template, namespaces } }, undefined, { pods });
+    const before = await run({ agents: ['researcher'], other: ['*'] });
+    const { spiffeId, serial } = valueOf(await before.issue(ENROLMENT, await newCsr(), HOME));
+    const renewal = { kind: 'certificate', spiffeId, serial } as const;
+    assert.equal((await before.issue(renewal, await newCsr(), HOME)).ok, true);
+    await before.stop();
+    const after = await run({ agents: ['other'], other: ['*'] });
+    const refused = await after.issue(renewal, await newCsr(), HOME);
+    assert.deepEqual(refused.ok || refused.error, { kind: 'caller_refused', detail: 'pod:u1 is configured no more' });
+  });
+
   test('what was refused before a certificate could be asked for is in the log, within the limits of its source', async (context) => {
     const base = await createAuthorityWorld(context);
     let left = 1;
