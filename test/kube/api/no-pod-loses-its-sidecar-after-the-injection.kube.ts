@@ -28,7 +28,7 @@ async function start(context: TestContext): Promise<{ kube: ApiServer; injected:
   const config = loadInjectorConfig(fileIn(objects, 'sallyport-injector', 'injector.yaml'), {});
   assert.ok(config.ok);
   const { sidecar } = config.value;
-  for (const name of ['sallyport-injected', 'sallyport-marks'])
+  for (const name of ['sallyport-injected', 'sallyport-marks', 'sallyport-exec'])
     for (const kind of ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'])
       await kube.kubectl(['apply', '--validate=strict', '-f', '-'], JSON.stringify(only(objects, kind, name)));
   const injected = (name: string): Pod => {
@@ -145,4 +145,33 @@ test('what the injection wrote stays for the life of the pod, and everything els
     ['patch', 'pod', 'kept', '--subresource=status', '--type=merge', '-p', '{"status":{"phase":"Running"}}'],
   ])
     assert.equal((await change(args)).stderr, '', args.join(' '));
+});
+
+test('who runs programs in the containers of a namespace does not in that of a sidecar, which holds its key', async (context) => {
+  const { kube, injected } = await start(context);
+  assert.equal((await create(kube, injected('run'))).stderr, '');
+  const role = ['--verb=create,get', '--resource=pods,pods/exec,pods/attach', '-n', 'agents'];
+  await kube.kubectl(['create', 'role', 'runner', ...role]);
+  await kube.kubectl(['create', 'rolebinding', 'runner', '--role=runner', '--user=owner', '-n', 'agents']);
+  const owner = await kube.kubeconfigOf('owner');
+  const inside = (container: string, as: string): Promise<CommandResult> =>
+    kube.tryKubectl(['exec', 'run', '--kubeconfig', as, '-n', 'agents', '-c', container, '--', 'node']);
+  // Nothing runs these pods: whoever is let in is told that they have no node.
+  const letIn = /does not have a host assigned/;
+  for (const container of ['sallyport', 'sallyport-redirect']) {
+    const { code, stderr } = await inside(container, owner);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /holds the key of its identity; choose a container of the agent/, container);
+    assert.match((await inside(container, kube.kubeconfig)).stderr, letIn, 'who may ask kubelets directly');
+  }
+  assert.match((await inside('agent', owner)).stderr, letIn);
+  await kube.kubectl(['create', 'serviceaccount', 'runner', '-n', 'agents']);
+  const bound = ['--role=runner', '--serviceaccount=agents:runner', '-n', 'agents'];
+  await kube.kubectl(['create', 'rolebinding', 'runner-too', ...bound]);
+  const token = await kube.requestToken({ namespace: 'agents', serviceAccount: 'runner' });
+  const attach = async (container: string): Promise<number> =>
+    (await kube.call({ path: `/api/v1/namespaces/agents/pods/run/attach?stdout=true&container=${container}`, token }))
+      .status;
+  assert.equal(await attach('sallyport'), 403);
+  assert.equal(await attach('agent'), 400);
 });
