@@ -78,7 +78,7 @@ function allowed(
 
 function denied(ask: AdmissionAsk, refusals: readonly InjectionRefusal[], log: AdmissionLog): ReviewAnswer {
   const { uid, namespace, dryRun, pod } = ask;
-  const reasons = refusals.map(({ kind }) => kind);
+  const reasons = [...new Set(refusals.map(({ kind }) => kind))];
   log.info({ namespace, pod: nameOf(pod), dry_run: dryRun, reasons }, 'a pod is not let in');
   const text = admissionAnswer(uid, { kind: 'denied', refusals });
   return { kind: 'answered', text, outcome: { kind: 'refused', reasons } };

@@ -6,7 +6,7 @@ import { userMessage } from './pod-checks.ts';
 import type { InjectionRefusal, InjectionSettings } from '../model/injection.ts';
 import type { Placed } from './pod.ts';
 
-/** Linux capabilities (capabilities(7)) that undo a redirection, read other processes, or lead out of the container. */
+/** Linux capabilities (capabilities(7)) that undo a redirection, read other processes, lead out of the container, or set the clock by which certificates end. */
 const POWERS: readonly string[] = [
   'ALL',
   'NET_ADMIN',
@@ -14,6 +14,7 @@ const POWERS: readonly string[] = [
   'SYS_PTRACE',
   'SYS_MODULE',
   'SYS_RAWIO',
+  'SYS_TIME',
   'DAC_READ_SEARCH',
   'BPF',
   'PERFMON',

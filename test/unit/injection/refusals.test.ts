@@ -94,6 +94,7 @@ judged('powers that lead past the sidecar', [
     'SYS_PTRACE',
     'SYS_MODULE',
     'SYS_RAWIO',
+    'SYS_TIME',
     'DAC_READ_SEARCH',
     'BPF',
     'PERFMON',
