@@ -64,8 +64,8 @@ identity:
 inbound:
   - listen: 0.0.0.0:8445
     upstream: http://127.0.0.1:8446
-    # The policy service holds requests until there is another policy: two for each pod, and all pods of a service account are one peer.
-    limits: { upstreamTimeout: 6m, requestTimeout: 6m, streamIdleTimeout: 6m, openPerPeer: 20000, connections: 40000 }
+    # Requests are held until there is another policy, two for each pod; all pods of a service account are one peer, which must not take all of the 16,384 that are held.
+    limits: { upstreamTimeout: 6m, requestTimeout: 6m, streamIdleTimeout: 6m, openPerPeer: 4096, connections: 40000 }
 policy:
   bundle: /etc/sallyport/front/policy
   decision: sallyport/policy_service/decision

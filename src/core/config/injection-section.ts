@@ -109,9 +109,9 @@ const policy = section({
     .describe('Settings of `source: namespace`.'),
   bundle: section({
     url: text(
-      'an http(s):// URL, or oci://REGISTRY/REPOSITORY:TAG (or @sha256:DIGEST)',
+      'an https:// URL, or oci://REGISTRY/REPOSITORY:TAG (or @sha256:DIGEST)',
       bundleUrl,
-      /^(https?|oci):\/\/.+$/,
+      /^(https|oci):\/\/.+$/,
     ).describe('A bundle server, or an image in an OCI registry.'),
     decision: form('an entrypoint such as sallyport/authz/decision', ENTRYPOINT)
       .prefault(DEFAULT_DECISION)
@@ -201,5 +201,7 @@ export const PASSED_ON = ['journal', 'journalQueue', 'labels', 'status', 'limits
 export type DestinationId = SpiffeId | readonly SpiffeId[];
 
 function bundleUrl(value: string): string | undefined {
-  return parseOciReference(value) === undefined ? parseHttpUrl(value) : value;
+  if (parseOciReference(value) !== undefined) return value;
+  // Over plain HTTP a sidecar takes signed bundles only, and an injected one has no keys to verify them with.
+  return value.startsWith('https:') ? parseHttpUrl(value) : undefined;
 }

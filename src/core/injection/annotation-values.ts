@@ -69,13 +69,13 @@ export function readEntrypoint(text: string): Result<string, string> {
   return ENTRYPOINT.test(text) && text.length <= 512 ? ok(text) : err('an entrypoint such as sallyport/authz/decision');
 }
 
-/** The http(s):// URL of a bundle without user, password and fragment, or an image in a registry with its tag or digest. */
+/** The https:// URL of a bundle without user, password and fragment (an injected sidecar has no keys to verify what comes over plain HTTP), or an image in a registry with its tag or digest. */
 export function readBundleUrl(text: string): Result<string, string> {
-  const url = /^https?:\/\/[^\s/]/.test(text) && text.length <= 2_048 ? URL.parse(text) : null;
+  const url = /^https:\/\/[^\s/]/.test(text) && text.length <= 2_048 ? URL.parse(text) : null;
   const isServed = url !== null && url.username === '' && url.password === '' && url.hash === '';
   return isServed || parseOciReference(text) !== undefined
     ? ok(text)
-    : err('an http(s):// URL without user and password, or oci://REGISTRY/REPOSITORY:TAG (or @sha256:DIGEST)');
+    : err('an https:// URL without user and password, or oci://REGISTRY/REPOSITORY:TAG (or @sha256:DIGEST)');
 }
 
 function portWish(text: string): PortWish | undefined {

@@ -23,7 +23,7 @@ export type AdminDeps = {
   readonly ready: () => Promise<Readonly<Record<string, PartState>>>;
   readonly metrics: () => Promise<string>;
   readonly metricsType: string;
-  /** More for people: a JSON value without secrets. No `/status` without it. */
+  /** More for people: a JSON value without secrets, for callers on loopback only. No `/status` without it. */
   readonly status?: (() => unknown) | undefined;
   readonly log: { error(fields: Readonly<Record<string, unknown>>, message: string): void };
 };
@@ -119,7 +119,7 @@ class AdminServer implements Admin {
     if (refused !== undefined) return refused;
     const [path = ''] = (request.url ?? '').split('?', 1);
     const route = this.#routes.get(path);
-    if (route === undefined) return refusal(404, 'not found');
+    if (route === undefined || (path === '/status' && !isFromHere(request))) return refusal(404, 'not found');
     try {
       return await route();
     } catch (error) {
@@ -152,6 +152,11 @@ class AdminServer implements Admin {
   async #metrics(): Promise<Answer> {
     return { status: 200, type: this.#deps.metricsType, body: await this.#deps.metrics() };
   }
+}
+
+/** Whether the caller is on this machine (in this pod: `kubectl port-forward` arrives on its loopback). Who we are and what is wrong is nobody else's business. */
+function isFromHere({ socket: { remoteAddress = '' } }: IncomingMessage): boolean {
+  return isLoopback(remoteAddress.replace(/^::ffff:/, ''));
 }
 
 /** What is wrong with a request whatever it asks for. */

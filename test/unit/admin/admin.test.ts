@@ -4,6 +4,7 @@ import { channel } from 'node:diagnostics_channel';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
 import { createAdmin, type AdminConfig, type AdminDeps, type PartState } from '../../../src/io/admin/admin.ts';
 
 type Reply = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: string };
@@ -308,3 +309,32 @@ test('nor do those that asked once and keep their connection', async () => {
     for (const { socket } of kept) socket.destroy();
   });
 });
+
+/** An address of this machine that is not loopback. */
+const elsewhere = Object.values(networkInterfaces())
+  .flatMap((addresses) => addresses ?? [])
+  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+
+test(
+  '/status is for callers on loopback, also where health and metrics are for others',
+  { skip: elsewhere === undefined && 'this machine has no address beyond loopback' },
+  async (context) => {
+    const admin = createAdmin(
+      { listen: { host: '0.0.0.0', port: 0 }, unsafeBeyondLoopback: true },
+      {
+        health: () => fine,
+        ready: () => Promise.resolve({}),
+        metrics: () => Promise.resolve(''),
+        metricsType: 'text/plain',
+        status: () => ({ version: '0.1.0' }),
+        log: { error: () => undefined },
+      },
+    );
+    const { port } = await admin.start();
+    context.after(() => admin.stop(0));
+    const status = async (host: string, path: string) => (await fetch(`http://${host}:${port}${path}`)).status;
+    assert.equal(await status('127.0.0.1', '/status'), 200);
+    assert.equal(await status(`${elsewhere}`, '/status'), 404);
+    assert.equal(await status(`${elsewhere}`, '/healthz'), 200);
+  },
+);

@@ -124,8 +124,8 @@ describe('helm refuses by the schema', { skip: NO_HELM }, () => {
     ['sidecar.overrides', ['image'], /value must be one of 'ports'/],
     ['trustDomain', 'Example.org', /does not match pattern/],
     ['injector.replicas', 0, /minimum: got 0, want 1/],
-    // It would be passed over: only these are read of a folder of a policy.
-    ['policies.platform.files', { 'operators.json': '{}' }, /does not match pattern/],
+    // Nothing that a policy is made of.
+    ['policies.platform.files', { 'operators.txt': '{}' }, /does not match pattern/],
     ['certificates.source', 'files', /value must be one of 'self', 'cert-manager', 'secret'/],
   ];
   for (const [path, value, said] of WRONG)
