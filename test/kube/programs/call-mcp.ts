@@ -5,8 +5,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 const [url = '', tool = '', args = '{}'] = process.argv.slice(2);
 const client = new Client({ name: 'sallyport-test', version: '1.0.0' });
 try {
-  // The client's own type does not know `exactOptionalPropertyTypes`.
-  await client.connect(new StreamableHTTPClientTransport(new URL(url)) as unknown as Parameters<Client['connect']>[0]);
+  await client.connect(new StreamableHTTPClientTransport(new URL(url)));
   const answer = await client.callTool({ name: tool, arguments: JSON.parse(args) as Record<string, unknown> });
   console.log('ok', JSON.stringify(answer['content']));
 } catch (error) {

@@ -56,10 +56,10 @@ test('other ConfigMaps are not asked for', async (context) => {
   const asked = api.calls
     .filter(({ path }) => path.endsWith('/configmaps'))
     .map(({ query }) => query.get('fieldSelector'));
-  assert.deepEqual([...new Set(asked)].sort(), [
-    'metadata.name=sallyport-policy',
-    'metadata.name=sallyport-policy-candidate',
-  ]);
+  assert.deepEqual(
+    [...new Set(asked)].toSorted((a, b) => `${a}`.localeCompare(`${b}`)),
+    ['metadata.name=sallyport-policy', 'metadata.name=sallyport-policy-candidate'],
+  );
   const [namespaces] = api.calls.filter(({ path }) => path === '/api/v1/namespaces');
   assert.equal(namespaces?.query.get('labelSelector'), 'sallyport.dev/inject=enabled');
 });

@@ -38,7 +38,10 @@ function hour(ask: CertificateAsk, nowMs: number, authority: Authority = home, r
   return certified(ask, authority, { leaf, trust: trustOf(revision, [authority]) });
 }
 
-type Options = { readonly settings?: Partial<Omit<AuthorityPartSettings, keyof FirstRoots>>; readonly keep?: IdentityKeep };
+type Options = {
+  readonly settings?: Partial<Omit<AuthorityPartSettings, keyof FirstRoots>>;
+  readonly keep?: IdentityKeep;
+};
 
 /** A part that is not started; certificates are due at half of their life, to the millisecond. */
 async function partOf(context: TestContext, { settings = {}, keep }: Options = {}) {
