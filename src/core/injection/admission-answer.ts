@@ -49,7 +49,10 @@ function status(refusals: readonly InjectionRefusal[]): Readonly<Record<string, 
 
 /** All refusals, one a line with its place, as the owner of the pod reads them; bounded, and says how many more there are. */
 export function refusalMessage(refusals: readonly InjectionRefusal[]): string {
-  const lines = refusals.map(({ path, message }) => oneLine(path === '' ? message : `${path}: ${message}`));
+  // The kind is what the documentation's table of refusals is looked up by.
+  const lines = refusals.map(({ kind, path, message }) =>
+    oneLine(`${path === '' ? '' : `${path}: `}${message} [${kind}]`),
+  );
   const all = ['Sallyport lets this pod in only after a change:', ...lines.map((line) => `- ${line}`)];
   const kept: string[] = [];
   let length = 0;

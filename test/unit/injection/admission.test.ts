@@ -172,7 +172,7 @@ describe('admissionAnswer (admission.k8s.io/v1, AdmissionResponse)', () => {
       status: {
         code: 403,
         reason: 'Forbidden',
-        message: 'Sallyport lets this pod in only after a change:\n- spec.hostNetwork: remove it\n- second line',
+        message: 'Sallyport lets this pod in only after a change:\n- spec.hostNetwork: remove it [host_namespace]\n- second line [host_namespace]',
       },
     });
   });
