@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 
 import { complete, fileOf, folder, text, type ImageEntry, type ImageLayer } from './entry.ts';
 import { programWithLibraries } from './libraries.ts';
@@ -16,6 +16,9 @@ export const RUN = {
   command: ['--help'],
   env: ['PATH=/usr/sbin:/usr/bin'],
 } as const;
+
+/** The policy of the sidecar in front of the policy service, compiled: that container starts without the Rego compiler, which takes 300 MiB. The chart names it. */
+export const POLICY_SERVICE_BUNDLE = '/app/dist/policy-service.tar.gz';
 
 const REGO = ['rego.wasm.br', 'rego.wasm.json'] as const;
 const NFT = '/usr/sbin/nft';
@@ -75,11 +78,22 @@ function filesBelow(path: string): readonly string[] {
     .map((item) => join(item.parentPath, item.name));
 }
 
-/** Compiles the product into `folder`. Types are judged by `npm run types`, not here. */
+/** Compiles the product, and the policy it has in front of its policy service, into `folder`. Types are judged by `npm run types`, not here. */
 export function compileProduct(root: string, folder: string): void {
   const compiler = join(root, 'node_modules/.bin/tsc');
   const options = ['-p', 'tsconfig.build.json', '--noCheck', '--declaration', 'false', '--outDir', folder];
   execFileSync(compiler, options, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  compilePolicyServiceBundle(root, folder);
+}
+
+/** By `sallyport policy build`, whose bundle is the same bytes for the same source. */
+export function compilePolicyServiceBundle(root: string, folder: string): void {
+  const source = join(root, 'helm/image/policy-service.rego');
+  const output = join(folder, basename(POLICY_SERVICE_BUNDLE));
+  const options = ['--decision', 'sallyport/policy_service/decision', '--output', output];
+  execFileSync(process.execPath, [join(root, 'src/cli/main.ts'), 'policy', 'build', source, ...options], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }
 
 /** What the image says of itself: the keys of the OCI image specification, annotations. */

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
+import { POLICY_SERVICE_BUNDLE } from '../../helm/image/contents.ts';
 import { hasCommand } from '../support/commands.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -70,6 +71,17 @@ test('the image runs without a shell, as nobody in particular, with a read-only 
   await context.test('it compiles policies', async () => {
     const told = await inside(61337, ['/usr/bin/node', '/app/dist/cli/main.js', 'policy', 'test', '/app/policies']);
     assert.match(told, /PASS|passed|ok/i);
+  });
+
+  await context.test('the policy before the policy service is compiled: its sidecar needs no compiler', async () => {
+    const options = ['inspect', POLICY_SERVICE_BUNDLE, '--json'];
+    const told = await inside(61337, ['/usr/bin/node', '/app/dist/cli/main.js', 'policy', ...options]);
+    const { entrypoints, sizes } = JSON.parse(told);
+    assert.deepEqual(
+      entrypoints.map(({ path }: { readonly path: string }) => path),
+      ['sallyport/policy_service/decision'],
+    );
+    assert.ok(sizes.module > 0);
   });
 
   await context.test('its nft takes rules', async () => {

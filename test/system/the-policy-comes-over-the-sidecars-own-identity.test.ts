@@ -13,7 +13,7 @@ import type { RawConfig } from '../support/sidecar-process.ts';
 import { startSystem, type System } from '../support/system.ts';
 import { until } from '../support/until.ts';
 
-const GUARD = join(import.meta.dirname, '..', '..', 'helm', 'sallyport', 'files', 'policy-service.rego');
+const GUARD = join(import.meta.dirname, '..', '..', 'helm', 'image', 'policy-service.rego');
 const SERVER_ID = 'spiffe://example.org/ns/sallyport-system/sa/sallyport-injector';
 const AGENT_ID = 'spiffe://example.org/ns/agents/sa/planner';
 

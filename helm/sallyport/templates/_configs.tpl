@@ -67,7 +67,8 @@ inbound:
     # Requests are held until there is another policy, two for each pod; all pods of a service account are one peer, which must not take all of the 16,384 that are held.
     limits: { upstreamTimeout: 6m, requestTimeout: 6m, streamIdleTimeout: 6m, openPerPeer: 4096, connections: 40000 }
 policy:
-  bundle: /etc/sallyport/front/policy
+  # In the image, compiled when it was made.
+  bundle: /app/dist/policy-service.tar.gz
   decision: sallyport/policy_service/decision
 probes:
   listen: 0.0.0.0:15020

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import { POLICY_SERVICE_BUNDLE } from '../../../helm/image/contents.ts';
 import { loadAuthorityConfig } from '../../../src/core/config/authority-config.ts';
 import { loadConfig } from '../../../src/core/config/config.ts';
 import { loadInjectorConfig } from '../../../src/core/config/injector-config.ts';
@@ -152,6 +153,15 @@ describe('the file of the sidecar in front of the policy service', { skip }, () 
     );
     assert.deepEqual(inbound[0]?.upstream, { protocol: 'http1', address: { kind: 'tcp', ...policyService?.listen } });
     assert.deepEqual([outbound.length, policy.mode], [0, 'enforce']);
+  });
+
+  test('has its policy from the image, compiled: no Rego stands in the cluster', async () => {
+    const objects = await render(fileOf('defaults'));
+    const loaded = loadConfig(fileIn(objects, 'sallyport-injector', 'sidecar.yaml'), {});
+    assert.ok(loaded.ok, JSON.stringify(loaded));
+    assert.deepEqual(loaded.value.policy.bundle, { kind: 'path', path: POLICY_SERVICE_BUNDLE });
+    const data = field(only(objects, 'ConfigMap', 'sallyport-injector'), 'data');
+    assert.deepEqual(Object.keys(data as object).sort(), ['injector.yaml', 'sidecar.yaml']);
   });
 });
 

@@ -14,7 +14,7 @@ import { agentId } from '../../support/policy-library.ts';
 import { compileRego } from '../../support/rego.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
-const GUARD = readFileSync(join(ROOT, 'helm/sallyport/files/policy-service.rego'), 'utf8');
+const GUARD = readFileSync(join(ROOT, 'helm/image/policy-service.rego'), 'utf8');
 const TESTS = readFileSync(join(import.meta.dirname, 'policy_service_test.rego'), 'utf8');
 const SCHEMA = JSON.parse(readFileSync(join(ROOT, 'policies/schemas/input.json'), 'utf8')) as unknown;
 const DECISION = 'sallyport/policy_service/decision';

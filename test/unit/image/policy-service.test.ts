@@ -1,23 +1,41 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { after, describe, test } from 'node:test';
 
 import fc from 'fast-check';
 
+import { compilePolicyServiceBundle, POLICY_SERVICE_BUNDLE } from '../../../helm/image/contents.ts';
+import { readBundle } from '../../../src/core/bundle/bundle.ts';
 import { toDecision } from '../../../src/core/policy/decision.ts';
-import { CHART } from '../../support/chart.ts';
 import { load } from '../../support/policy-host.ts';
 import { connectionOf, requestOf } from '../../support/policy-input.ts';
 import { agentId } from '../../support/policy-library.ts';
-import { compileRego } from '../../support/rego.ts';
 
 import type { PolicyInput } from '../../../src/core/model/policy-input.ts';
 
 const entrypoint = 'sallyport/policy_service/decision';
-const source = readFileSync(join(CHART, 'files', 'policy-service.rego'), 'utf8');
-const compiled = await compileRego({ source, entrypoints: [entrypoint] });
-const policy = load({ wasm: compiled.policyWasm, plan: compiled.plan, data: {}, entrypoint, bundles: {} });
+const ROOT = join(import.meta.dirname, '../../..');
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-policy-service-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const archive = compiled();
+const bundle = readBundle(archive);
+assert.ok(bundle.ok, JSON.stringify(bundle));
+const { module, planJson = '', rego } = bundle.value;
+const policy = load({
+  wasm: module?.bytes ?? assert.fail('nothing compiled'),
+  plan: JSON.parse(planJson),
+  data: {},
+  entrypoint,
+  bundles: {},
+});
+
+/** The bundle as the image has it. */
+function compiled(): Buffer {
+  compilePolicyServiceBundle(ROOT, folder);
+  return readFileSync(join(folder, basename(POLICY_SERVICE_BUNDLE)));
+}
 
 const agent = agentId('sallyport-system', 'sallyport-injector');
 const planner = agentId('agents', 'planner');
@@ -26,7 +44,18 @@ const kindOf = (input: PolicyInput): string => toDecision(policy.evaluate(input)
 const asks = (path: string, caller = planner, method = 'GET'): PolicyInput =>
   requestOf({ caller, agent, method, path: path.split('/').slice(1) });
 
-describe('the Rego before the policy service', () => {
+describe('the bundle in the image', () => {
+  test('is compiled for the rule that the chart names, with its source beside it for who wants to read it', () => {
+    assert.deepEqual(module?.entrypoints, [entrypoint]);
+    assert.deepEqual([...rego.keys()], ['policy-service.rego']);
+    const source = readFileSync(join(ROOT, 'helm/image/policy-service.rego'));
+    assert.ok(source.equals(rego.get('policy-service.rego') ?? assert.fail('no source')));
+  });
+
+  test('is the same bytes each time, wherever the clone is', () => assert.ok(compiled().equals(archive)));
+});
+
+describe('what it decides before the policy service', () => {
   test('a workload reads the policy and the candidate of its own namespace', () => {
     assert.equal(kindOf(asks('/v1/policy/agents')), 'allow');
     assert.equal(kindOf(asks('/v1/policy/agents/candidate')), 'allow');
