@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 
@@ -19,15 +19,27 @@ export type Installed = {
   readonly uninstall: () => Promise<void>;
 };
 
-/** Installs the chart as the README says, with `--wait`, with the image of this clone and a volume for the authority; uninstalled when the test ends. */
+/** What the README tells to do, word by word. */
+export const README_COMMANDS = {
+  install: 'helm install sallyport helm/sallyport -n sallyport-system --create-namespace',
+  label: 'kubectl label namespace agents sallyport.dev/inject=enabled',
+} as const;
+
+/** Installs the chart by the README's command and `--wait`; where there are `values`, with those and the image of this clone by its own name. Uninstalled when the test ends. */
 export async function install(cluster: Cluster, context: TestContext, values: Values = {}): Promise<Installed> {
   const namespace = 'sallyport-system';
   await volume(cluster, context);
   const file = join(cluster.folder, `values-${randomBytes(4).toString('hex')}.json`);
-  const run = async (verb: readonly string[], own: Values): Promise<void> => {
-    await writeValues(file, { ...usual(cluster), ...own });
-    await cluster.helm([...verb, 'sallyport', CHART, '-n', namespace, '-f', file, '--wait', '--timeout', '120s']);
+  const base = Object.keys(values).length === 0 ? {} : usual(cluster);
+  const run = async (command: readonly string[], own: Values): Promise<void> => {
+    const merged = { ...base, ...own };
+    await writeFile(file, JSON.stringify(merged));
+    const told = command.map((word) => (word === 'helm/sallyport' ? CHART : word));
+    const given = Object.keys(merged).length === 0 ? [] : ['-f', file];
+    await cluster.helm([...told, ...given, '--wait', '--timeout', '120s']);
   };
+  const [, ...installing] = README_COMMANDS.install.split(' ');
+  const upgrading = ['upgrade', 'sallyport', 'helm/sallyport', '-n', namespace];
   let isThere = true;
   const uninstall = async (): Promise<void> => {
     if (!isThere) return;
@@ -37,21 +49,16 @@ export async function install(cluster: Cluster, context: TestContext, values: Va
   };
   context.after(uninstall);
   try {
-    await run(['install', '--create-namespace'], values);
+    await run(installing, values);
   } catch (error) {
     throw new Error(`${String(error)}\n${await cluster.story(namespace)}`, { cause: error });
   }
-  return { namespace, upgrade: (own = {}) => run(['upgrade'], own), uninstall };
-}
-
-async function writeValues(file: string, values: Values): Promise<void> {
-  const { writeFile } = await import('node:fs/promises');
-  await writeFile(file, JSON.stringify(values));
+  return { namespace, upgrade: (own = {}) => run(upgrading, own), uninstall };
 }
 
 function usual(cluster: Cluster): Values {
   const [repository = '', tag = ''] = cluster.images.sallyport.split(/:(?=[^:/]*$)/);
-  return { image: { repository, tag }, authority: { persistence: { storageClass: '-' } } };
+  return { image: { repository, tag } };
 }
 
 /** A volume on the node: this cluster makes none by itself. */
@@ -64,10 +71,20 @@ async function volume(cluster: Cluster, context: TestContext): Promise<void> {
     capacity: { storage: '1Gi' },
     accessModes: ['ReadWriteOnce'],
     persistentVolumeReclaimPolicy: 'Retain',
-    storageClassName: '',
+    storageClassName: 'standard',
     hostPath: { path },
   };
-  await cluster.apply('default', { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name }, spec });
+  const isDefault = { 'storageclass.kubernetes.io/is-default-class': 'true' };
+  await cluster.apply(
+    'default',
+    {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'StorageClass',
+      metadata: { name: 'standard', annotations: isDefault },
+      provisioner: 'kubernetes.io/no-provisioner',
+    },
+    { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name }, spec },
+  );
   context.after(async () => {
     await callApi(cluster.api, { method: 'DELETE', path: `/api/v1/persistentvolumes/${name}` });
   });

@@ -52,6 +52,8 @@ export async function importImages(clusterFolder: string): Promise<void> {
     { tag: IMAGES.busybox, layers: [busybox], config: sleeping },
     { tag: IMAGES.node, layers: [system, busybox], config: sleeping },
     { tag: IMAGES.sallyport, ...ours },
+    // As the chart's defaults name it.
+    { tag: `docker.io/library/sallyport:${version}`, ...ours },
     { tag: IMAGES.sallyportNext, ...ours },
   ];
   writeArchive(join(work, 'images.tar'), images, { work });

@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 
 import { until } from '../../support/until.ts';
 import { CLONE, policy, PROGRAMS, workload } from '../agents.ts';
 import { theCluster, type Cluster } from '../cluster.ts';
-import { install } from '../installed.ts';
+import { install, README_COMMANDS } from '../installed.ts';
 
 test('one label, and every agent in the namespace has two gates', async (context) => {
   const cluster = theCluster();
-  const installed = await install(cluster, context, { sidecar: { outbound: { capture: 'declared' } } });
-  const namespace = await cluster.createNamespace(context);
-  await cluster.kubectl(['label', 'namespace', namespace, 'sallyport.dev/inject=enabled']);
+  const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+  assert.ok(readme.includes(`${README_COMMANDS.install}\n${README_COMMANDS.label}\n`));
+  const installed = await install(cluster, context);
+  const namespace = 'agents';
+  await cluster.kubectl(['create', 'namespace', namespace]);
+  context.after(() => cluster.tryKubectl(['delete', 'namespace', namespace, '--wait=false']));
+  await cluster.kubectl(README_COMMANDS.label.split(' ').slice(1));
   await cluster.apply(namespace, policy(REGO), ...agents(cluster, namespace));
 
   await context.test('pods get ready, each with an identity of its namespace and service account', async () => {
@@ -19,6 +26,8 @@ test('one label, and every agent in the namespace has two gates', async (context
     assert.match(log, new RegExp(`spiffe://cluster.local/ns/${namespace}/sa/weather`));
   });
 
+  const weather = `weather.${namespace}.svc:80`;
+  const refusedEvents = ['-n', namespace, 'get', 'events', '--field-selector', 'reason=PolicyRefused'];
   const run = async (pod: string, program: string, ...args: readonly string[]): Promise<string> => {
     const place = { namespace, pod: `deployment/${pod}`, container: 'agent' };
     const answer = await cluster.exec(place, ['node', `${CLONE}/test/kube/programs/${program}`, ...args]);
@@ -50,6 +59,19 @@ test('one label, and every agent in the namespace has two gates', async (context
     );
   });
 
+  await context.test('kube status shows each pod, and that nothing is wrong', async () => {
+    const cli = new URL('../../../src/cli/main.ts', import.meta.url).pathname;
+    const args = [cli, 'kube', 'status', '-n', namespace, '--json'];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env: cluster.env, timeout: 60_000 });
+    const { pods } = JSON.parse(stdout) as { readonly pods: readonly Readonly<Record<string, unknown>>[] };
+    assert.deepEqual(
+      pods.map(({ injected }) => injected),
+      ['yes', 'yes', 'yes'],
+      stdout,
+    );
+    assert.match(stdout, /sha256:[0-9a-f]{64}/);
+  });
+
   await context.test('helm test passes', async () => {
     await cluster.helm(['test', 'sallyport', '-n', installed.namespace, '--timeout', '60s']);
   });
@@ -67,6 +89,23 @@ test('one label, and every agent in the namespace has two gates', async (context
     const events = ['-n', namespace, 'get', 'events', '--field-selector', 'reason=PolicyRefused', '-o', 'name'];
     await until('the event', async () => (await cluster.kubectl(events)) !== '');
     assert.equal(await run('stranger', 'call-grpc.ts', `weather.${namespace}.svc:80`), '0');
+  });
+
+  await context.test("the platform's rules go before the namespace's, which cannot declare them", async () => {
+    await cluster.apply(namespace, policy(REGO));
+    await until('the tools to be let in', async () => (await run('tools', 'call-grpc.ts', weather)) === '0');
+    const deny =
+      'package sallyport.platform\ndeny contains "closed by the platform" if input.sallyport.direction == "inbound"\n';
+    await installed.upgrade({ policies: { platform: { files: { 'rules.rego': deny } } } });
+    await until('the platform to deny', async () => (await run('tools', 'call-grpc.ts', weather)).startsWith('7 '));
+    const last = (await records(cluster, namespace, 'weather', 'inbound')).at(-1);
+    assert.deepEqual([last?.sallyport.verdict, last?.sallyport.reasons], ['deny', ['closed by the platform']]);
+    await cluster.apply(namespace, policy(REGO, 'sallyport-policy'), {
+      ...policy(REGO),
+      data: { 'policy.rego': REGO, 'mine.rego': 'package sallyport.platform\ndeny := set()\n' },
+    });
+    await until('it to be refused', async () => (await cluster.kubectl(refusedEvents)).includes('sallyport.platform'));
+    assert.match(await run('tools', 'call-grpc.ts', weather), /^7 /);
   });
 
   await context.test('without the label the pod is plain again', async () => {
@@ -148,6 +187,7 @@ type Line = {
     readonly verdict: string;
     readonly peer?: string;
     readonly fault?: string;
+    readonly reasons?: readonly string[];
   };
 };
 
