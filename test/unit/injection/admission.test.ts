@@ -172,7 +172,8 @@ describe('admissionAnswer (admission.k8s.io/v1, AdmissionResponse)', () => {
       status: {
         code: 403,
         reason: 'Forbidden',
-        message: 'Sallyport lets this pod in only after a change:\n- spec.hostNetwork: remove it [host_namespace]\n- second line [host_namespace]',
+        message:
+          'Sallyport lets this pod in only after a change:\n- spec.hostNetwork: remove it [host_namespace]\n- second line [host_namespace]',
       },
     });
   });
