@@ -96,10 +96,11 @@ for (const args of [['version'], ['--help'], ['ca', 'issue', '--help']]) {
       'cli/exit',
       'cli/main',
       'cli/option',
+      'cli/own',
       'cli/program',
       'cli/terminal',
       'commander',
-      'core/config',
+      'core/kernel',
       'node',
     ];
     assert.ok(loaded.includes('commander'));
