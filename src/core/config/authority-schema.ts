@@ -1,7 +1,8 @@
 import * as z from 'zod';
 
 import { parseListen } from './addresses.ts';
-import { count, duration, flag, list, mapOf, oneOf, path, section, text } from './fields.ts';
+import { count, duration, flag, list, mapOf, path, section, text } from './fields.ts';
+import { logSection } from './log-section.ts';
 import { spiffeId } from './identity-section.ts';
 import { TRUST_DOMAIN, parseIdTemplate } from './identity-values.ts';
 import { parseHttpUrl } from './targets.ts';
@@ -156,13 +157,7 @@ export const authoritySchema = section({
   })
     .prefault({})
     .describe('Bounds on what callers can ask for.'),
-  log: section({
-    level: oneOf('debug', 'info', 'warn', 'error', 'silent')
-      .prefault('info')
-      .describe('Least level that is written to stderr.'),
-  })
-    .prefault({})
-    .describe('The process log. Issued certificates are written to `issuance.jsonl` in `dir`.'),
+  log: logSection(' Issued certificates are written to `issuance.jsonl` in `dir`.'),
   shutdown: section({
     grace: duration(0, 10 * MINUTE)
       .prefault('5s')

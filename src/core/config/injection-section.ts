@@ -5,6 +5,7 @@ import { OVERRIDES } from '../model/injection.ts';
 import { DEFAULT_DECISION } from '../model/policy.ts';
 import { parseDestinationAddress } from './addresses.ts';
 import { count, duration, flag, list, mapOf, oneOf, section, text } from './fields.ts';
+import { logLevel } from './log-section.ts';
 import { spiffeId } from './identity-section.ts';
 import { TRUST_DOMAIN } from './identity-values.ts';
 import { limitsSection } from './limits-section.ts';
@@ -170,7 +171,7 @@ export const injectionSection = section({
     .describe('`shadow`: policy never blocks, and every record says what would have happened.'),
   outbound: outbound.prefault({}).describe("The agent's own calls."),
   resources: resources.prefault({}).describe('CPU and memory of the sidecar.'),
-  logLevel: oneOf('debug', 'info', 'warn', 'error', 'silent').prefault('info').describe('Log level of the sidecar.'),
+  logLevel: logLevel().describe('Log level of the sidecar.'),
   drainDelay: duration(0, HOUR)
     .prefault('5s')
     .describe("How long the agent goes on serving after a pod's end was decided, while others still learn of it."),

@@ -1,5 +1,6 @@
 import { parseListen } from './addresses.ts';
 import { count, duration, flag, oneOf, path, section, size, text } from './fields.ts';
+import { logSection } from './log-section.ts';
 import { injectionSection } from './injection-section.ts';
 
 const KIB = 1_024;
@@ -126,13 +127,7 @@ export const injectorSchema = section({
       'The policy service for namespaces; none without this key. Needed with `sidecar.policy.source: namespace`.',
     ),
   sidecar: injectionSection.describe('What is injected.'),
-  log: section({
-    level: oneOf('debug', 'info', 'warn', 'error', 'silent')
-      .prefault('info')
-      .describe('Least level that is written to stderr.'),
-  })
-    .prefault({})
-    .describe('The process log.'),
+  log: logSection(),
   shutdown: section({
     grace: duration(0, 10 * 60 * SECOND)
       .prefault('10s')

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { DEFAULT_DECISION } from '../model/policy.ts';
 import { parseListen, parseUpstream } from './addresses.ts';
 import { count, duration, flag, list, mapOf, oneOf, path, section, size, text } from './fields.ts';
+import { logSection } from './log-section.ts';
 import { identitySection } from './identity-section.ts';
 import { limitsSection } from './limits-section.ts';
 import { contextExtensionsSection, pathsSection } from './listener-section.ts';
@@ -137,13 +138,7 @@ export const configSchema = section({
     .optional()
     .describe('The admin listener; none without this key.'),
   probes: probesSection.optional().describe('The listener for probes of a kubelet; none without this key.'),
-  log: section({
-    level: oneOf('debug', 'info', 'warn', 'error', 'silent')
-      .prefault('info')
-      .describe('Least level that is written to stderr.'),
-  })
-    .prefault({})
-    .describe('The process log.'),
+  log: logSection(),
   shutdown: section({
     grace: duration(0, 3_600_000).prefault('30s').describe('After SIGTERM: how long open requests may take to finish.'),
   })
