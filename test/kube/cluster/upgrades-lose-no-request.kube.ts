@@ -134,7 +134,7 @@ function values(image: 'sallyport' | 'sallyportNext'): Values {
   const [repository = '', tag = ''] = theCluster().images[image].split(/:(?=[^:/]*$)/);
   return {
     image: { repository, tag },
-    authority: { persistence: { storageClass: '-' }, config: { lifetimes: { leaf: '120s' } } },
+    authority: { config: { lifetimes: { leaf: '120s' } } },
     sidecar: { outbound: { capture: 'declared' }, metrics: true },
   };
 }

@@ -64,8 +64,13 @@ export async function plainCapture(
     'without a NetworkPolicy the agent is reached past it, by whatever leads to its own ports',
     async () => {
       const doors = [...sidecar, ...agent];
+      // A Service knows a pod that is ready a moment later, and what the agent says stands in its log a moment later.
+      await until(
+        'the agent to be reached',
+        async () => (await knockFrom(cluster, outside, 'thief', agent)).join() === open.join(),
+      );
       assert.deepEqual(told(doors, await knockFrom(cluster, outside, 'thief', doors)), told(doors, [...ours, ...open]));
-      assert.notDeepEqual(await strangers(), []);
+      await until('the agent to tell of strangers', async () => (await strangers()).length > 0);
     },
   );
 
