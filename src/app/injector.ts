@@ -153,9 +153,9 @@ class RunningInjector {
   }
 
   #webhookServer(): WebhookServer {
-    const { listen, maxBytes, connections, timeout } = this.#config.webhook;
+    const { listen, path, maxBytes, connections, timeout } = this.#config.webhook;
     return createWebhookServer(
-      { listen, limits: { bodyBytes: maxBytes, connections, answerMs: timeout } },
+      { listen, path, limits: { bodyBytes: maxBytes, connections, answerMs: timeout } },
       {
         serving: this.#serving,
         answer: (text) => answerAdmission(text, this.#config.sidecar, this.#knowledge(), this.#log),

@@ -44,9 +44,9 @@ export class WebhookUnderTest {
   #certificate: ServedCertificate | undefined;
   #listener: (certificate: ServedCertificate) => void = () => undefined;
 
-  constructor(limits: Partial<WebhookLimits>) {
+  constructor(limits: Partial<WebhookLimits>, path: string | undefined) {
     this.server = createWebhookServer(
-      { listen: { host: '127.0.0.1', port: 0 }, limits },
+      { listen: { host: '127.0.0.1', port: 0 }, path, limits },
       {
         serving: {
           current: () => this.#certificate,
@@ -126,9 +126,13 @@ export class WebhookUnderTest {
 /** Starts one that has a certificate, unless it is said otherwise; it is gone when the test ends. */
 export async function startWebhook(
   context: TestContext,
-  { certificate = true, ...limits }: Partial<WebhookLimits> & { readonly certificate?: boolean } = {},
+  {
+    certificate = true,
+    path,
+    ...limits
+  }: Partial<WebhookLimits> & { readonly certificate?: boolean; readonly path?: string } = {},
 ): Promise<WebhookUnderTest> {
-  const webhook = new WebhookUnderTest(limits);
+  const webhook = new WebhookUnderTest(limits, path);
   if (certificate) webhook.serve();
   const { port } = await webhook.server.start();
   webhook.port = port;

@@ -30,6 +30,7 @@ export type PodVerdict = {
   | { readonly verdict: 'refused'; readonly refusals: readonly InjectionRefusal[] }
 );
 
+/** What pods are checked with. */
 export type CheckWith = {
   readonly settings: InjectionSettings;
   readonly facts: InjectionFacts;

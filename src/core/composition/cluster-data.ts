@@ -1,5 +1,6 @@
 import type { JsonObject } from './policy-part.ts';
 
+/** Labels of an object, by name. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** What is known of the cluster, as the API server has it. */
@@ -14,6 +15,7 @@ export type ClusterFacts = {
   readonly accountSegments?: boolean | undefined;
 };
 
+/** A namespace that takes part. */
 export type NamespaceFacts = {
   readonly labels: Labels;
   /** Labels by name of the service account. */

@@ -3,8 +3,10 @@ import { isWithin, overlap, referencePath } from './reference.ts';
 
 /** Below these, rules and data are the platform's, or made by us. */
 const PLATFORM_PACKAGE = ['sallyport', 'platform'] as const;
+/** Package of the module that composes. */
 export const COMPOSED_PACKAGE = ['sallyport', 'composed'] as const;
 const PLATFORM_DATA = 'platform';
+/** Where below `data` the facts of the cluster stand. */
 export const CLUSTER_DATA = 'kubernetes';
 const LOG_PACKAGE = ['system', 'log'] as const;
 

@@ -3,6 +3,7 @@ import type { InjectionSettings } from '../model/injection.ts';
 /** How a port of the agent is spoken to: `auto` tells HTTP/1.1 from HTTP/2 by the call, `tcp` is bytes after a decision on the connection. */
 export const PROTOCOLS = ['auto', 'http', 'http2', 'grpc', 'tcp'] as const;
 
+/** What an agent's port speaks; `auto`: gRPC by HTTP/2, the rest by HTTP/1.1. */
 export type Protocol = (typeof PROTOCOLS)[number];
 
 /** A port as an annotation names it: by number, or by the name it has in a container. */

@@ -11,6 +11,7 @@ import type { Placed } from './pod.ts';
 /** The probes of a container by key, and what the sidecar calls them. */
 export const PROBE_KINDS = { startupProbe: 'startup', readinessProbe: 'readiness', livenessProbe: 'liveness' } as const;
 
+/** A field of a container that holds a probe. */
 export type ProbeKey = keyof typeof PROBE_KINDS;
 
 /** How a container is probed: exactly one of these keys stands in a probe. `exec` asks nobody else and is left alone. */

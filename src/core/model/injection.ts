@@ -32,6 +32,7 @@ export const OVERRIDES = [
   'opt-out',
 ] as const;
 
+/** One of them. */
 export type Override = (typeof OVERRIDES)[number];
 
 /** Where a call of the agent goes, as the sidecar's `outbound[].destinations` takes it. */

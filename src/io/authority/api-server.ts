@@ -43,6 +43,7 @@ export type ApiAsk = {
   readonly maxBytes: number;
 };
 
+/** The answer of the API server, whatever its status. */
 export type ApiAnswer = { readonly status: number; readonly text: string };
 
 /** The API server of a cluster, as far as an authority speaks to it. */

@@ -20,6 +20,7 @@ export function putPod(database: DatabaseSync, pod: ProvenPod): void {
   database.prepare(sql).run(uid, namespace, name, serviceAccount, addresses.join(' '), provenMs);
 }
 
+/** What is known of a pod that proved itself; undefined for one that never did. */
 export function podOf(database: DatabaseSync, uid: string): ProvenPod | undefined {
   const row = database.prepare('SELECT * FROM pods WHERE uid = ?').get(uid);
   if (row === undefined) return undefined;

@@ -11,6 +11,7 @@ import type { ApiFault } from './api-fault.ts';
 import type { KubeObject, Resource, Verb } from './api-resource.ts';
 import type { WatchEvent } from './watch-event.ts';
 
+/** An answer whose body is still to be read. */
 export type ApiResponse = Dispatcher.ResponseData;
 
 /** A part of a collection, each object with a name. */

@@ -31,6 +31,7 @@ export type Selection = {
   readonly metadataOnly?: boolean | undefined;
 };
 
+/** One page of a collection. */
 export type ListAsk = Selection & {
   /** Objects of one page. */
   readonly limit: number;
@@ -39,6 +40,7 @@ export type ListAsk = Selection & {
   readonly maxBytes: number;
 };
 
+/** A watch from a resourceVersion on. */
 export type WatchAsk = Selection & {
   readonly resourceVersion: string;
   /** How long the API server is to keep it, seconds; a watch that is silent for longer than that is given up. */

@@ -22,6 +22,7 @@ export type KubeObject = {
   readonly [key: string]: unknown;
 };
 
+/** What is read of an object's metadata. */
 export type KubeMetadata = {
   readonly name?: string | undefined;
   readonly namespace?: string | undefined;
@@ -32,6 +33,7 @@ export type KubeMetadata = {
   readonly [key: string]: unknown;
 };
 
+/** Collections that are asked for, without a namespace. */
 export const SECRETS = { group: '', version: 'v1', plural: 'secrets' } as const;
 export const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps' } as const;
 export const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces' } as const;
@@ -66,6 +68,7 @@ export function isKubeObject(value: unknown): value is KubeObject {
   );
 }
 
+/** True for a JSON object. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -15,6 +15,7 @@ export type StoredCertificate = {
   readonly notAfterMs: number;
 };
 
+/** A certificate with its key. */
 export type StoredPair = StoredCertificate & KeyedCertificate;
 
 /** Everything that the replicas share. */

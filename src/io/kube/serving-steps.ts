@@ -8,6 +8,7 @@ import type { Result } from '../../core/kernel/result.ts';
 import type { ServingLives, ServingStep } from './serving-plan.ts';
 import type { ServingState, StoredPair } from './serving-state.ts';
 
+/** What certificates are made with. */
 export type ServingMaker = ServingNames & ServingLives & IssuanceDeps;
 
 /** What the replicas share after a step; nothing is stored here. A step that has nothing to stand on begins anew. */

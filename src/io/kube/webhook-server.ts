@@ -30,6 +30,8 @@ export type WebhookLimits = {
 export type WebhookSettings = {
   /** A literal address; port 0 asks the system for a free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Default `/inject`. */
+  readonly path?: string | undefined;
   readonly limits?: Partial<WebhookLimits> | undefined;
 };
 
@@ -63,6 +65,7 @@ export interface WebhookServer {
   stop(serveOnMs: number, graceMs: number): Promise<void>;
 }
 
+/** Where the API server posts to unless it is told otherwise. */
 export const INJECT_PATH = '/inject';
 
 const DEFAULTS: WebhookLimits = {
@@ -94,6 +97,7 @@ type Reply = {
 class HttpsWebhook implements WebhookServer {
   readonly #listen: WebhookSettings['listen'];
   readonly #deps: WebhookDeps;
+  readonly #path: string;
   readonly #limits: WebhookLimits;
   readonly #room: BodyRoom;
   readonly #server: Server;
@@ -103,8 +107,9 @@ class HttpsWebhook implements WebhookServer {
   #stopping: Promise<void> | undefined;
   #unfollow: (() => void) | undefined;
 
-  constructor({ listen, limits }: WebhookSettings, deps: WebhookDeps) {
+  constructor({ listen, path = INJECT_PATH, limits }: WebhookSettings, deps: WebhookDeps) {
     this.#listen = listen;
+    this.#path = path;
     this.#deps = deps;
     this.#limits = { ...DEFAULTS, ...limits };
     this.#room = { used: 0, maxBytes: this.#limits.roomBytes, readings: new Set() };
@@ -216,7 +221,7 @@ class HttpsWebhook implements WebhookServer {
   async #reply(request: IncomingMessage): Promise<Reply> {
     // The API server says its timeout in the query.
     const [path = ''] = (request.url ?? '').split('?', 1);
-    if (path !== INJECT_PATH) return refusal(404, 'there is nothing here but /inject');
+    if (path !== this.#path) return refusal(404, `there is nothing here but ${this.#path}`);
     if (request.method !== 'POST') return refusal(405, 'POST only');
     const text = await readReview(request, this.#limits.bodyBytes, this.#room);
     return text.ok ? this.#answer(text.value) : refusal(text.error.status, text.error.detail);

@@ -18,6 +18,7 @@ export type InjectorFigures = {
   readonly namespaces: readonly NamespaceFigures[];
 };
 
+/** What is served to one namespace. */
 export type NamespaceFigures = {
   readonly namespace: string;
   /** Revision of the policy in force. */

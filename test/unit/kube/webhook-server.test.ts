@@ -65,6 +65,12 @@ describe('what is answered', () => {
     });
   }
 
+  test('the path that the configuration says, and no other', async (context) => {
+    const webhook = await startWebhook(context, { path: '/admit' });
+    assert.equal((await webhook.post('{}', { path: '/admit' })).status, 200);
+    assert.equal((await webhook.post('{}', { path: '/inject' })).status, 404);
+  });
+
   test('bytes that are no UTF-8', async (context) => {
     const webhook = await startWebhook(context);
     assert.equal((await webhook.post(Uint8Array.of(0x22, 0xff, 0x22))).status, 400);
