@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-
 import type { AuthorityConfig } from '../core/config/authority-config.ts';
 import { createAdmin, type Admin, type PartState } from '../io/admin/admin.ts';
 import type { AuthorityService } from '../io/authority/http-service.ts';
@@ -8,6 +6,7 @@ import type { TrustConfigMap } from '../io/authority/trust-config-map.ts';
 import type { AuthorityMetricFigures } from '../io/telemetry/authority-metrics.ts';
 import type { Log } from '../io/telemetry/log.ts';
 import { systemClock } from './system.ts';
+import { ownVersion } from './own-version.ts';
 
 /** The parts of an authority at work. */
 export type AuthorityParts = {
@@ -75,9 +74,4 @@ function good(detail: string): PartState {
 
 function bad(detail: string): PartState {
   return { ok: false, detail };
-}
-
-function ownVersion(): string {
-  const manifest = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }

@@ -39,7 +39,7 @@ const MAX_MESSAGE = 1_000;
 export async function runInjector(config: InjectorConfig, version: string): Promise<number> {
   const log = createLog(config.log.level);
   const stopped = stopSignal();
-  const api = apiServer();
+  const api = inCluster(process.env);
   if (!api.ok) {
     log.error({}, api.error);
     return OUTSIDE;
@@ -57,10 +57,6 @@ export async function runInjector(config: InjectorConfig, version: string): Prom
   await running.stop(drain);
   log.info({}, 'stopped');
   return DONE;
-}
-
-function apiServer() {
-  return inCluster(process.env);
 }
 
 /** Webhook, its certificate, the policies of namespaces and the health of one process. Without effects until `start`. */

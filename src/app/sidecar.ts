@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 import type { Config } from '../core/config/config.ts';
@@ -11,6 +10,7 @@ import { NULL_TELEMETRY } from '../io/telemetry/null-telemetry.ts';
 import type { createTelemetry } from '../io/telemetry/telemetry.ts';
 import { Sidecar, StartFault } from './assembled-sidecar.ts';
 import { createObserver, type SidecarObserver } from './observer.ts';
+import { ownVersion } from './own-version.ts';
 import { stopSignal } from './stop-signal.ts';
 import { systemClock } from './system.ts';
 
@@ -167,9 +167,4 @@ async function loadMetrics(): Promise<typeof createTelemetry> {
 /** Which process wrote a record: the host and a part of its own, new with each start (OPA's label `id` is likewise). */
 function instanceId(): string {
   return `${hostname()}-${randomUUID().slice(0, 8)}`;
-}
-
-function ownVersion(): string {
-  const manifest = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }

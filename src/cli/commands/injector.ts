@@ -1,10 +1,10 @@
 import { readInjectorConfigFile } from '../../app/injector-config-file.ts';
 import { runInjector } from '../../app/injector.ts';
+import { ownVersion } from '../../app/own-version.ts';
 import { injectorJsonSchema } from '../../core/config/json-schema.ts';
 import { injectorReference } from '../../core/config/reference.ts';
 import { printConfigFault } from '../config-fault.ts';
 import { EXIT } from '../exit-codes.ts';
-import { ownVersion } from '../own-version.ts';
 
 import type { ExitCode } from '../exit-codes.ts';
 import type { InjectorOptions } from '../define-injector.ts';
@@ -28,6 +28,6 @@ export async function injector(options: InjectorOptions, terminal: Terminal): Pr
     terminal.out(`${options.config}: good`);
     return EXIT.done;
   }
-  const code = await runInjector(config.value, await ownVersion());
+  const code = await runInjector(config.value, ownVersion());
   return code === 0 ? EXIT.done : EXIT.outside;
 }

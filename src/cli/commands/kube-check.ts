@@ -7,7 +7,7 @@ import { err, ok } from '../../core/kernel/result.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printVerdict, verdictJson } from '../kube/print-verdict.ts';
 import { readText } from '../kube/read-text.ts';
-import { ownVersion } from '../own-version.ts';
+import { ownVersion } from '../../app/own-version.ts';
 import { inert } from '../terminal.ts';
 
 import type { CheckWith } from '../../app/kube/check-pods.ts';
@@ -38,7 +38,7 @@ export async function kubeCheck(options: KubeCheckOptions, terminal: Terminal): 
 }
 
 async function check(options: KubeCheckOptions, env: Environment): Promise<Result<readonly FilePods[], Fault>> {
-  const version = await ownVersion();
+  const version = ownVersion();
   const settings = await readSettings(options, version, env);
   if (!settings.ok) return settings;
   const wanted: CheckWith = {

@@ -1,5 +1,5 @@
 import { EXIT } from '../exit-codes.ts';
-import { ownVersion } from '../own-version.ts';
+import { ownVersion } from '../../app/own-version.ts';
 
 import type { ExitCode } from '../exit-codes.ts';
 import type { Terminal } from '../terminal.ts';
@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal.ts';
 /** `sallyport version`. */
 export async function version(json: boolean, terminal: Terminal): Promise<ExitCode> {
   const facts = {
-    sallyport: await ownVersion(),
+    sallyport: ownVersion(),
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
   };
