@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { cacheHome } from '../support/cache-home.ts';
 import { commandPath, isExecutable } from '../support/commands.ts';
 import { buildKubernetes } from './build-kubernetes.ts';
 import { fetchTools } from './fetch-tools.ts';
@@ -88,12 +88,6 @@ export async function prepare(tier: Tier, say: (line: string) => void): Promise<
 export function toolPath(): string {
   const folders = new Set(TOOLS.map((tool) => dirname(binary(tool))));
   return [...folders, process.env['PATH'] ?? ''].join(':');
-}
-
-function cacheHome(): string {
-  const told = process.env['XDG_CACHE_HOME'];
-  if (told !== undefined && told !== '') return told;
-  return process.platform === 'darwin' ? join(homedir(), 'Library/Caches') : join(homedir(), '.cache');
 }
 
 function say(line: string): void {
