@@ -18,6 +18,8 @@ export type RecorderOptions = {
   /** Largest `input` and `result`, bytes of JSON; what is larger is erased part by part. Defaults 32 KiB and 16 KiB. */
   readonly inputBytes?: number | undefined;
   readonly resultBytes?: number | undefined;
+  /** Numbers the decisions (`req_id`); default: counted from 1. For threads that count together. */
+  readonly nextNumber?: (() => number) | undefined;
 };
 
 /** Makes the decision log of one process: one line a decision, each chained to the one before. */
@@ -27,6 +29,10 @@ export interface Recorder {
    * are to be written in the order in which they are made. Never throws.
    */
   record(facts: RecordFacts): string | undefined;
+  /** The same without its place in the chain, for a thread that makes lines and leaves it to another one to `seal` them. */
+  open(facts: RecordFacts): string | undefined;
+  /** Chains a line that `open` made, here or in another thread. */
+  seal(open: string): string;
   /** Hash of the newest line: the end of the chain. */
   readonly head: string;
 }
@@ -47,8 +53,10 @@ class ChainedRecorder implements Recorder {
   readonly #fitInput: Fit;
   readonly #fitResult: Fit;
   readonly #fitNdBuiltinCache = fitNdBuiltinCache(ND_BUILTIN_CACHE_BYTES);
+  readonly #nextNumber: () => number;
   #head: string;
-  #count = 0;
+  /** Of the decision that is being written. */
+  #number = 0;
   /** `bundles` of the policy that was last written, as JSON. */
   #bundles: { readonly policy: Policy | undefined; readonly json: string } = { policy: undefined, json: '{}' };
 
@@ -58,6 +66,8 @@ class ChainedRecorder implements Recorder {
     this.#fitInput = fitInput(options.inputBytes ?? 32_768);
     this.#fitResult = fitResult(options.resultBytes ?? 16_384);
     this.#head = options.chainStart ?? GENESIS;
+    let count = 0;
+    this.#nextNumber = options.nextNumber ?? (() => (count += 1));
   }
 
   get head(): string {
@@ -65,16 +75,19 @@ class ChainedRecorder implements Recorder {
   }
 
   record(facts: RecordFacts): string | undefined {
-    this.#count += 1;
-    const open = this.#open(facts);
-    if (open === undefined) return undefined;
+    const open = this.open(facts);
+    return open === undefined ? undefined : this.seal(open);
+  }
+
+  seal(open: string): string {
     const { line, hash } = sealLine(open, this.#head);
     this.#head = hash;
     return line;
   }
 
-  /** The line without its seal. A fault of ours must not cost the record: then it is written without input and result. */
-  #open(facts: RecordFacts): string | undefined {
+  /** A fault of ours must not cost the record: then it is written without input and result. */
+  open(facts: RecordFacts): string | undefined {
+    this.#number = this.#nextNumber();
     try {
       const found = this.#find(facts);
       return found === undefined ? undefined : this.#encode(facts, found);
@@ -134,7 +147,7 @@ class ChainedRecorder implements Recorder {
   #encode(facts: RecordFacts, found: Findable): string {
     const { policy } = facts;
     if (policy !== this.#bundles.policy) this.#bundles = { policy, json: inert(JSON.stringify(policy?.bundles ?? {})) };
-    const all = { ...found, verdict: verdictOf(facts), requestNumber: this.#count };
+    const all = { ...found, verdict: verdictOf(facts), requestNumber: this.#number };
     return encodeRecord(facts, all, this.#labels, this.#bundles.json);
   }
 }

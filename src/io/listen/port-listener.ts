@@ -140,8 +140,8 @@ export abstract class PortListener<S extends PortSettings> implements Listener<S
 
   /** Settles when the server listens. */
   protected bind(server: Server): Promise<void> {
-    const { host, port } = this.settings;
-    return listening(server, { host, port });
+    const { host, port, reusePort = false } = this.settings;
+    return listening(server, { host, port, reusePort });
   }
 
   /** Whether settings can be used, and what to do with a running server then. */

@@ -25,6 +25,8 @@ export type PortSettings = {
   /** As configured, for records: `0.0.0.0:8443`. */
   readonly name: string;
   readonly limits: Limits;
+  /** Other threads of this process listen on the same port, and the system spreads connections over them (SO_REUSEPORT). Default false. */
+  readonly reusePort?: boolean | undefined;
 };
 
 /** A listener for the agent's own calls: cleartext. */

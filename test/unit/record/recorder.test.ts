@@ -6,6 +6,7 @@ import { fault } from '../../../src/core/model/faults.ts';
 import { NO_OBLIGATIONS } from '../../../src/core/model/decision.ts';
 import { GENESIS } from '../../../src/core/record/chain.ts';
 import { createRecorder, type RecorderOptions } from '../../../src/core/record/recorder.ts';
+import { createChainVerifier } from '../../../src/core/record/verify.ts';
 import { defined, sampleConnection, sampleFacts, sampleInput, samplePolicy } from '../../support/record-facts.ts';
 
 const labels = { id: 'i-1', version: '0.1.0' };
@@ -270,4 +271,21 @@ test('bundles follow the policy that was asked', () => {
     return record.bundles['main']?.revision;
   });
   assert.deepEqual(revisions, ['r1', 'r2\n', 'r1']);
+});
+
+test('lines that several threads make are one chain in the order in which one thread seals them, numbered together', () => {
+  let number = 0;
+  const nextNumber = (): number => (number += 1);
+  const [left, right] = [createRecorder({ labels, nextNumber }), createRecorder({ labels, nextNumber })];
+  const chain = createRecorder({ labels, chainStart: 'c'.repeat(64) });
+  const open = [left, right, right, left].map((recorder) => recorder.open(sampleFacts({})) ?? '');
+  const [a, b, c, d] = open as [string, string, string, string];
+  const verifier = createChainVerifier('c'.repeat(64));
+  const sealed = [b, a, d, c].map((line) => chain.seal(line));
+  for (const line of sealed) assert.equal(verifier.push(Buffer.from(line)), undefined);
+  assert.deepEqual(
+    sealed.map((line) => (JSON.parse(line) as DecisionRecord).req_id),
+    [2, 1, 4, 3],
+  );
+  assert.equal(left.head, GENESIS);
 });
