@@ -8,6 +8,7 @@ import { createPolicyService, type PolicyService } from '../io/policy-service/po
 import type { BuildFault, PolicyFiles, PolicyServiceConfig, PolicyServiceDeps } from '../io/policy-service/settings.ts';
 import type { Diagnostic } from '../io/rego/diagnostic.ts';
 import { systemTimer } from '../io/sources/timer.ts';
+import { systemClock } from './system.ts';
 
 /** The starter library beside the program, in the sources as in the built package. */
 const LIBRARY = fileURLToPath(new URL('../../policies/', import.meta.url));
@@ -24,7 +25,13 @@ export type NamespacePolicyDeps = Pick<PolicyServiceDeps, 'log' | 'onProblem'>;
 /** The policy service with the Rego compiler, which is started at the first policy, and the starter library of this package. `stop` ends the compiler too. */
 export function createNamespacePolicies(config: PolicyServiceConfig, deps: NamespacePolicyDeps): PolicyService {
   const compiler = lazyCompiler();
-  const service = createPolicyService(config, { ...deps, ...compiler, library: readLibrary, timer: systemTimer });
+  const service = createPolicyService(config, {
+    ...deps,
+    ...compiler,
+    library: readLibrary,
+    timer: systemTimer,
+    clock: systemClock,
+  });
   return {
     start: () => service.start(),
     update: (world) => service.update(world),

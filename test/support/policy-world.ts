@@ -9,7 +9,7 @@ import type {
   PolicyWorld,
 } from '../../src/io/policy-service/settings.ts';
 import { err, ok } from '../../src/core/kernel/result.ts';
-import type { Timer } from '../../src/core/kernel/clock.ts';
+import type { Clock, Timer } from '../../src/core/kernel/clock.ts';
 import { systemTimer } from '../../src/io/sources/timer.ts';
 
 /** A policy service whose compiler is a double: the module is a digest of nothing, and what it was asked is counted. */
@@ -51,7 +51,11 @@ export function textPolicy(text: string): { readonly files: PolicyFiles } {
   return { files: new Map([['authz.rego', `package sallyport.authz\n\ndecision := ${text}\n`]]) };
 }
 
-export async function startServiceWorld(context: TestContext, timer: Timer = systemTimer): Promise<ServiceWorld> {
+export async function startServiceWorld(
+  context: TestContext,
+  timer: Timer = systemTimer,
+  clock: Pick<Clock, 'wallMs'> = { wallMs: () => 0 },
+): Promise<ServiceWorld> {
   const compilations: string[] = [];
   const told: { subject: PolicySubject; problems: readonly string[] | undefined }[] = [];
   const faults = new Map<string, BuildFault>();
@@ -70,6 +74,7 @@ export async function startServiceWorld(context: TestContext, timer: Timer = sys
     inspect: (rego) => Promise.resolve(ok(declared(rego))),
     library: () => Promise.resolve(new Map([['segments.rego', 'package sallyport.segments\n\nof := 1\n']])),
     timer,
+    clock,
     log: { info: () => undefined, warn: () => undefined },
     onProblem: (subject, problems) => told.push({ subject, problems }),
   };

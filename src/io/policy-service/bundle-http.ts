@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 import { isLoopback } from '../../core/config/addresses.ts';
+import { behindMs, etagOf, readEtag } from './taken-parts.ts';
 
-import type { Timer } from '../../core/kernel/clock.ts';
+import type { Clock, Timer } from '../../core/kernel/clock.ts';
 import type { BundleName, Found, PublishedBundles } from './published-bundles.ts';
 
 /** OPA recognises a server that can hold requests by this type of its answers. */
@@ -31,23 +32,31 @@ const RETRY_S = '2';
 
 const PATH = /^\/v1\/policy\/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)(\/candidate)?$/;
 
+/** What it takes from outside; the wall clock is compared with those of other replicas. */
+type BundleHttpWorld = { readonly timer: Timer; readonly clock: Pick<Clock, 'wallMs'> };
+
 /**
  * Serves bundles over plain HTTP by OPA's bundle protocol (OPA documentation, "Bundle Service API"): `If-None-Match` with the ETag gives 304, `Prefer: wait=SECONDS` holds
- * the request until there is another bundle. It asks nobody who they are: a sidecar stands in front. Throws for an address beyond loopback (a start-up fault).
+ * the request until there is another bundle. Whoever has a newer one of another replica is held until we have it too. It asks nobody who they are: a sidecar
+ * stands in front. Throws for an address beyond loopback (a start-up fault).
  */
 export class BundleHttp {
   readonly #listen: { readonly host: string; readonly port: number };
   readonly #bundles: PublishedBundles;
-  readonly #timer: Timer;
+  readonly #world: BundleHttpWorld;
   readonly #server: Server;
   readonly #held = new Set<() => void>();
 
-  constructor(listen: { readonly host: string; readonly port: number }, bundles: PublishedBundles, timer: Timer) {
+  constructor(
+    listen: { readonly host: string; readonly port: number },
+    bundles: PublishedBundles,
+    world: BundleHttpWorld,
+  ) {
     if (!isLoopback(listen.host))
       throw new TypeError(`${listen.host} is not on loopback: the policy service asks nobody who they are`);
     this.#listen = listen;
     this.#bundles = bundles;
-    this.#timer = timer;
+    this.#world = world;
     this.#server = createServer(LIMITS, (request, response) => this.#serve(request, response));
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
@@ -74,7 +83,7 @@ export class BundleHttp {
     this.#server.close(() => resolve());
     for (const end of this.#held) end();
     this.#server.closeIdleConnections();
-    const cut = this.#timer(1_000, () => this.#server.closeAllConnections());
+    const cut = this.#world.timer(1_000, () => this.#server.closeAllConnections());
     return promise.finally(cut);
   }
 
@@ -92,14 +101,19 @@ export class BundleHttp {
     }
     const name = { namespace, candidate: candidate !== undefined };
     const found = this.#bundles.find(name);
-    const waitMs = waitOf(request.headers['prefer']);
-    if (waitMs === 0 || !isKnown(found, request.headers['if-none-match'])) {
-      answer(response, found, request);
-      return;
-    }
-    if (this.#held.size >= MAX_HELD || this.#bundles.waiting(name) >= MAX_HELD_PER_BUNDLE)
-      unchanged(response, etagOf(found), GZIP_TYPE);
-    else this.#hold(name, found, waitMs, request, response);
+    const keepMs = Math.min(waitOf(request.headers['prefer']), this.#keepMs(found, request));
+    if (keepMs === 0) this.#answer(response, found, request);
+    else if (this.#held.size >= MAX_HELD || this.#bundles.waiting(name) >= MAX_HELD_PER_BUNDLE)
+      unchanged(response, request, GZIP_TYPE);
+    else this.#hold(name, found, keepMs, request, response);
+  }
+
+  /** For how long whoever asks may keep what it has: for good where that is ours, and until we had to hear of what is news to us. */
+  #keepMs(found: Found, { headers }: IncomingMessage): number {
+    const held = readEtag(headers['if-none-match']);
+    if (found.kind !== 'bundle' || held === undefined) return 0;
+    const { revision, parts } = found.bundle;
+    return held.revision === revision ? Infinity : behindMs(parts, held.parts, this.#world.clock.wallMs());
   }
 
   #hold(name: BundleName, found: Found, waitMs: number, request: IncomingMessage, response: ServerResponse): void {
@@ -107,13 +121,37 @@ export class BundleHttp {
       forget();
       cancel();
       this.#held.delete(end);
-      if (now !== undefined && !response.destroyed) answer(response, now, request);
+      if (now !== undefined && !response.destroyed) this.#answer(response, now, request);
     };
     const end = (): void => finish(found);
     const forget = this.#bundles.wait(name, finish);
-    const cancel = this.#timer(waitMs, end);
+    const cancel = this.#world.timer(waitMs, end);
     this.#held.add(end);
     response.once('close', () => finish(undefined));
+  }
+
+  #answer(response: ServerResponse, found: Found, request: IncomingMessage): void {
+    switch (found.kind) {
+      case 'none':
+        refuse(response, 404);
+        return;
+      case 'later':
+        refuse(response, 503, { 'retry-after': RETRY_S });
+        return;
+      case 'bundle': {
+        if (this.#keepMs(found, request) > 0) {
+          unchanged(response, request, BUNDLE_TYPE);
+          return;
+        }
+        const { archive, revision, parts } = found.bundle;
+        const etag = etagOf(revision, parts);
+        response.writeHead(200, { 'content-type': BUNDLE_TYPE, 'content-length': archive.length, etag, ...NO_STORE });
+        response.end(archive);
+        return;
+      }
+      default:
+        found satisfies never;
+    }
   }
 }
 
@@ -123,47 +161,15 @@ function waitOf(prefer: string | string[] | undefined): number {
   return Math.min(MAX_WAIT_MS, Number(seconds) * 1_000);
 }
 
-function isKnown(found: Found, ifNoneMatch: string | undefined): boolean {
-  return found.kind === 'bundle' && ifNoneMatch === etagOf(found);
-}
-
-function answer(response: ServerResponse, found: Found, { headers }: IncomingMessage): void {
-  switch (found.kind) {
-    case 'none':
-      refuse(response, 404);
-      return;
-    case 'later':
-      refuse(response, 503, { 'retry-after': RETRY_S });
-      return;
-    case 'bundle': {
-      const etag = etagOf(found);
-      if (isKnown(found, headers['if-none-match'])) {
-        unchanged(response, etag, BUNDLE_TYPE);
-        return;
-      }
-      const { archive } = found.bundle;
-      response.writeHead(200, { 'content-type': BUNDLE_TYPE, 'content-length': archive.length, etag, ...NO_STORE });
-      response.end(archive);
-      return;
-    }
-    default:
-      found satisfies never;
-  }
-}
-
 const NO_STORE = { 'cache-control': 'no-store' } as const;
 
-/** The type says on a 304 too whether requests can be held. */
-function unchanged(response: ServerResponse, etag: string, type: string): void {
-  response.writeHead(304, { 'content-type': type, etag, ...NO_STORE });
+/** The ETag is that of what is kept, also where that is another replica's. The type says on a 304 too whether requests can be held. */
+function unchanged(response: ServerResponse, { headers }: IncomingMessage, type: string): void {
+  response.writeHead(304, { 'content-type': type, etag: headers['if-none-match'], ...NO_STORE });
   response.end();
 }
 
 function refuse(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
   response.writeHead(status, { 'content-length': 0, ...NO_STORE, ...headers });
   response.end();
-}
-
-function etagOf(found: Found): string {
-  return found.kind === 'bundle' ? `"${found.bundle.revision}"` : '';
 }

@@ -3,6 +3,7 @@ import { BundleBuild, type Platform } from './bundle-build.ts';
 import { digestOf } from './build-cache.ts';
 import { BundleHttp } from './bundle-http.ts';
 import { PublishedBundles, type BundleName } from './published-bundles.ts';
+import { TakenParts, type Part } from './taken-parts.ts';
 
 import type { Result } from '../../core/kernel/result.ts';
 import type {
@@ -46,6 +47,10 @@ const LAST_RETRY_MS = 320_000;
 const MAX_PROBLEMS = 20;
 const MAX_PROBLEM = 1_000;
 
+/** Keys of what is everybody's, which no namespace can have. */
+const PLATFORM = '';
+const CLUSTER = '/';
+
 type Prepared = { readonly key: string; readonly platform: Result<Platform, BuildFault> };
 
 class Service implements PolicyService {
@@ -57,7 +62,9 @@ class Service implements PolicyService {
   /** What each bundle was last built from, so that nothing is built twice. */
   readonly #builtFrom = new Map<string, string>();
   #world: PolicyWorld | undefined;
-  #cluster: { readonly data: ClusterData; readonly key: string } | undefined;
+  #cluster: ClusterData | undefined;
+  /** What all is made of, by `namespace`, `namespace/candidate` and the keys of what is everybody's. */
+  readonly #parts = new TakenParts();
   #prepared: Prepared | undefined;
   /** Bundles to be looked at, by name: however often something changes, each is there once. */
   #due = new Map<string, BundleName>();
@@ -71,7 +78,7 @@ class Service implements PolicyService {
   constructor({ listen }: PolicyServiceConfig, deps: PolicyServiceDeps) {
     this.#deps = deps;
     this.#build = new BundleBuild(deps);
-    this.#http = new BundleHttp(listen, this.#bundles, deps.timer);
+    this.#http = new BundleHttp(listen, this.#bundles, deps);
   }
 
   get synced(): boolean {
@@ -88,8 +95,7 @@ class Service implements PolicyService {
 
   update(world: PolicyWorld): void {
     if (this.#stopped) return;
-    const data = clusterData(world.cluster);
-    this.#cluster = { data, key: digestOf(data.data) };
+    this.#cluster = clusterData(world.cluster);
     this.#world = world;
     const names = [...world.namespaces].flatMap(([namespace, { candidate }]) => [
       { namespace, candidate: false },
@@ -98,6 +104,7 @@ class Service implements PolicyService {
     this.#unseen ??= new Set(names.map(keyOf));
     this.#bundles.expect(names);
     this.#forgetOthers(names);
+    this.#takeParts(world, this.#cluster, names);
     for (const name of names) this.#due.set(keyOf(name), name);
     this.#work();
   }
@@ -131,6 +138,18 @@ class Service implements PolicyService {
     await this.#working;
   }
 
+  /** At once and not when they are built: a replica that is busy hears of nothing later. */
+  #takeParts({ platform, namespaces }: PolicyWorld, { data }: ClusterData, names: readonly BundleName[]): void {
+    const nowMs = this.#deps.clock.wallMs();
+    this.#parts.take(PLATFORM, digestOf(platform.files, platform.library ?? false), nowMs);
+    this.#parts.take(CLUSTER, digestOf(data), nowMs);
+    for (const name of names) {
+      const state = namespaces.get(name.namespace);
+      const policy = name.candidate ? state?.candidate : state?.policy;
+      this.#parts.take(keyOf(name), digestOf(policy?.files, policy?.decision), nowMs);
+    }
+  }
+
   #work(): void {
     this.#working ??= this.#workAll().finally(() => {
       this.#working = undefined;
@@ -154,28 +173,31 @@ class Service implements PolicyService {
   }
 
   /** The platform's side as it is now; undefined where it is no good: then nothing is built, and everything stays as it is. */
-  async #platform(): Promise<{ readonly platform: Platform; readonly key: string } | undefined> {
-    if (this.#world === undefined || this.#stopped) return undefined;
+  async #platform(): Promise<{ readonly platform: Platform; readonly part: Part } | undefined> {
+    const part = this.#parts.get(PLATFORM);
+    if (this.#world === undefined || part === undefined || this.#stopped) return undefined;
     const { platform } = this.#world;
-    const key = digestOf(platform.files, platform.library ?? false);
+    const key = part.digest;
     if (this.#prepared?.key !== key) {
       this.#prepared = { key, platform: await this.#guarded(() => this.#build.platform(platform)) };
       this.#tell({ kind: 'platform' }, this.#prepared.platform);
     }
     const prepared = this.#prepared.platform;
-    return prepared.ok ? { platform: prepared.value, key } : undefined;
+    return prepared.ok ? { platform: prepared.value, part } : undefined;
   }
 
-  async #look(name: BundleName, { platform, key: platformKey }: { platform: Platform; key: string }): Promise<void> {
+  async #look(name: BundleName, { platform, part }: { platform: Platform; part: Part }): Promise<void> {
     const state = this.#world?.namespaces.get(name.namespace);
+    const [own, ofCluster] = [this.#parts.get(keyOf(name)), this.#parts.get(CLUSTER)];
     const cluster = this.#cluster;
-    if (state === undefined || cluster === undefined) return;
+    if (state === undefined || cluster === undefined || own === undefined || ofCluster === undefined) return;
     const policy = name.candidate ? state.candidate : state.policy;
     if (name.candidate && policy === undefined) return;
     const key = keyOf(name);
-    const from = digestOf(platformKey, cluster.key, policy?.files, policy?.decision);
+    const parts = [part, own, ofCluster] as const;
+    const from = parts.map(({ digest, sinceMs }) => `${digest}-${sinceMs}`).join();
     if (this.#builtFrom.get(key) === from) return;
-    const built = await this.#guarded(() => this.#build.bundle(name.namespace, policy, platform, cluster.data));
+    const built = await this.#guarded(() => this.#build.bundle(name.namespace, policy, platform, cluster));
     // What is not expected any more is nobody's problem.
     if (this.#stopped || !this.#isWanted(name, policy)) return;
     this.#builtFrom.set(key, from);
@@ -184,7 +206,7 @@ class Service implements PolicyService {
     const { revision } = built.value;
     if (this.#bundles.revision(name) !== revision)
       this.#deps.log.info({ namespace: name.namespace, candidate: name.candidate, revision }, 'policy served');
-    this.#bundles.publish(name, built.value);
+    this.#bundles.publish(name, { ...built.value, parts });
   }
 
   #isWanted(name: BundleName, policy: NamespacePolicy | undefined): boolean {
@@ -240,6 +262,7 @@ class Service implements PolicyService {
     for (const key of this.#builtFrom.keys()) if (!keys.has(key)) this.#builtFrom.delete(key);
     for (const key of this.#unseen ?? []) if (!keys.has(key)) this.#unseen?.delete(key);
     for (const key of this.#again.keys()) if (key !== '' && !keys.has(key)) this.#forgetRetry(key);
+    this.#parts.keep(new Set([PLATFORM, CLUSTER, ...keys]));
     for (const key of this.#problems.keys()) if (key !== '' && !keys.has(key)) this.#problems.delete(key);
     this.#due = new Map([...this.#due].filter(([key]) => keys.has(key)));
   }

@@ -1,8 +1,12 @@
 import type { BuiltBundle } from './bundle-build.ts';
+import type { Parts } from './taken-parts.ts';
+
+/** A bundle, and what it was made of. */
+export type PublishedBundle = BuiltBundle & { readonly parts: Parts };
 
 /** What a request for a bundle finds. */
 export type Found =
-  | { readonly kind: 'bundle'; readonly bundle: BuiltBundle }
+  | { readonly kind: 'bundle'; readonly bundle: PublishedBundle }
   /** There is none, and there is not meant to be one. */
   | { readonly kind: 'none' }
   /** There should be one, and none was good so far. */
@@ -12,7 +16,7 @@ export type Found =
 export type BundleName = { readonly namespace: string; readonly candidate: boolean };
 
 type Waiter = (found: Found) => void;
-type Slot = { bundle: BuiltBundle | undefined; readonly waiters: Set<Waiter> };
+type Slot = { bundle: PublishedBundle | undefined; readonly waiters: Set<Waiter> };
 
 /** The bundles that are served, and who waits for another one. Nothing is known of any namespace until the first `expect`. */
 export class PublishedBundles {
@@ -31,12 +35,13 @@ export class PublishedBundles {
     }
   }
 
-  /** Serves a bundle from now on; whoever waits gets it. */
-  publish(name: BundleName, bundle: BuiltBundle): void {
+  /** Serves a bundle from now on; whoever waits gets it, unless it is the same made of other parts. */
+  publish(name: BundleName, bundle: PublishedBundle): void {
     const slot = this.#slots.get(keyOf(name));
-    if (slot === undefined || slot.bundle?.revision === bundle.revision) return;
+    if (slot === undefined) return;
+    const isSame = slot.bundle?.revision === bundle.revision;
     slot.bundle = bundle;
-    tell(slot, { kind: 'bundle', bundle });
+    if (!isSame) tell(slot, { kind: 'bundle', bundle });
   }
 
   find(name: BundleName): Found {

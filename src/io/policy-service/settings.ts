@@ -1,6 +1,6 @@
 import type { ClusterFacts } from '../../core/composition/cluster-data.ts';
 import type { Declarations } from '../../core/composition/policy-part.ts';
-import type { Timer } from '../../core/kernel/clock.ts';
+import type { Clock, Timer } from '../../core/kernel/clock.ts';
 import type { Result } from '../../core/kernel/result.ts';
 
 /** Texts by key of a ConfigMap. */
@@ -49,6 +49,8 @@ export type PolicyServiceDeps = {
   /** The starter library, without its tests; asked for when it is first needed. */
   readonly library: () => Promise<PolicyFiles>;
   readonly timer: Timer;
+  /** By it replicas tell which of them took something up later. */
+  readonly clock: Pick<Clock, 'wallMs'>;
   readonly log: Readonly<Record<'info' | 'warn', (fields: Readonly<Record<string, unknown>>, message: string) => void>>;
   /** Something is wrong with a policy, or (undefined) no more; the last good one stays. */
   readonly onProblem?: ((subject: PolicySubject, problems: readonly string[] | undefined) => void) | undefined;
