@@ -1,8 +1,9 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 
 import type { Observer } from '../../core/gate/ports.ts';
 import type { CandidateFacts, RecordFacts } from '../../core/model/record-facts.ts';
 import { isConnectionRefusal, styleOf, type Style } from './style.ts';
+import { TalliedHistogram, talliedCounter, type Distribution, type Tally } from './tally.ts';
 
 /** Seconds. A decision takes microseconds, and its budget ends it after about 5 ms. */
 const DECISION_BUCKETS = [1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2];
@@ -21,7 +22,7 @@ const DIRECTIONS = { inbound: 0, outbound: 1 } as const satisfies Record<Directi
 const VERDICTS = { allow: 0, deny: 1, 'would-deny': 2 } as const satisfies Record<Verdict, number>;
 const STYLES = { http: 0, grpc: 1, websocket: 2, tcp: 3, none: 4 } as const satisfies Record<Style, number>;
 
-/** Counts and times decisions. Whatever has labels is bound once and found again by number: nothing here makes a string for each request. */
+/** Counts and times decisions. Whatever has labels is made once and found again by number: nothing here makes a text or an object for each request. */
 export function decisionMetrics(registry: Registry): Decided {
   const request = requestCounter(registry);
   const refusal = refusalCounter(registry);
@@ -39,38 +40,38 @@ export function decisionMetrics(registry: Registry): Decided {
   };
 }
 
-type Bound = { inc(): void };
-
 function requestCounter(
   registry: Registry,
 ): (direction: Direction, style: Style, verdict: Verdict, code: Code | undefined) => void {
-  const counter = new Counter({
-    name: 'sallyport_requests_total',
-    help: 'Decided requests and forwarded connections, by verdict and fault.',
-    labelNames: ['direction', 'style', 'verdict', 'fault'],
-    registers: [registry],
-  });
-  const bound = new Map<Code | undefined, Bound[]>();
+  const tallies = talliedCounter(
+    registry,
+    { name: 'sallyport_requests_total', help: 'Decided requests and forwarded connections, by verdict and fault.' },
+    ['direction', 'style', 'verdict', 'fault'],
+  );
+  const known = new Map<Code | undefined, Tally[]>();
   return (direction, style, verdict, code) => {
     const index = (DIRECTIONS[direction] * 5 + STYLES[style]) * 3 + VERDICTS[verdict];
-    const children = remembered(bound, code, () => []);
-    children[index] ??= counter.labels(direction, style, verdict, code ?? 'none');
-    children[index].inc();
+    const ofCode = remembered(known, code, () => []);
+    ofCode[index] ??= tallies({ direction, style, verdict, fault: code ?? 'none' });
+    ofCode[index].count += 1;
   };
 }
 
 function refusalCounter(registry: Registry): (direction: Direction, code: Code) => void {
-  const counter = new Counter({
-    name: 'sallyport_connections_refused_total',
-    help: 'Connections closed before a request: failed handshakes, rejected peers, limits; by fault.',
-    labelNames: ['direction', 'fault'],
-    registers: [registry],
-  });
-  const bound = new Map<Code, Bound[]>();
+  const tallies = talliedCounter(
+    registry,
+    {
+      name: 'sallyport_connections_refused_total',
+      help: 'Connections closed before a request: failed handshakes, rejected peers, limits; by fault.',
+    },
+    ['direction', 'fault'],
+  );
+  const known = new Map<Code, Tally[]>();
   return (direction, code) => {
-    const children = remembered(bound, code, () => []);
-    children[DIRECTIONS[direction]] ??= counter.labels(direction, code);
-    children[DIRECTIONS[direction]]?.inc();
+    const ofCode = remembered(known, code, () => []);
+    const index = DIRECTIONS[direction];
+    ofCode[index] ??= tallies({ direction, fault: code });
+    ofCode[index].count += 1;
   };
 }
 
@@ -104,28 +105,28 @@ function timings(registry: Registry): (facts: RecordFacts, style: Style) => void
 }
 
 function evaluationMetrics(registry: Registry): (facts: RecordFacts) => void {
-  const registers = [registry];
-  const duration = new Histogram({
-    name: 'sallyport_decision_duration_seconds',
-    help: 'Evaluation of the policy; decisions from the decision cache are not among them.',
-    buckets: DECISION_BUCKETS,
-    registers,
-  });
-  const steps = new Histogram({
-    name: 'sallyport_decision_steps',
-    help: 'Metered steps of an evaluation.',
-    buckets: STEP_BUCKETS,
-    registers,
-  });
-  const cached = new Counter({
-    name: 'sallyport_decisions_cached_total',
-    help: 'Decisions from the decision cache.',
-    registers,
-  });
+  const duration = new TalliedHistogram(
+    registry,
+    {
+      name: 'sallyport_decision_duration_seconds',
+      help: 'Evaluation of the policy; decisions from the decision cache are not among them.',
+    },
+    DECISION_BUCKETS,
+  ).distribution();
+  const steps = new TalliedHistogram(
+    registry,
+    { name: 'sallyport_decision_steps', help: 'Metered steps of an evaluation.' },
+    STEP_BUCKETS,
+  ).distribution();
+  const cached = talliedCounter(
+    registry,
+    { name: 'sallyport_decisions_cached_total', help: 'Decisions from the decision cache.' },
+    [],
+  )({});
   return ({ evaluation, evaluationNs }) => {
     if (evaluation === undefined) return;
     if (evaluation.kind !== 'failed' && evaluation.cached) {
-      cached.inc();
+      cached.count += 1;
       return;
     }
     duration.observe(seconds(evaluationNs, 1e9));
@@ -133,16 +134,10 @@ function evaluationMetrics(registry: Registry): (facts: RecordFacts) => void {
   };
 }
 
-/** A histogram of requests with one bound child a style, at its number. */
-function byStyle(registry: Registry, name: string, help: string): readonly { observe(value: number): void }[] {
-  const histogram = new Histogram({
-    name,
-    help,
-    labelNames: ['style'],
-    buckets: REQUEST_BUCKETS,
-    registers: [registry],
-  });
-  return Object.keys(STYLES).map((style) => histogram.labels(style));
+/** A histogram of requests with one distribution a style, at its number. */
+function byStyle(registry: Registry, name: string, help: string): readonly Distribution[] {
+  const histogram = new TalliedHistogram(registry, { name, help }, REQUEST_BUCKETS);
+  return Object.keys(STYLES).map((style) => histogram.distribution({ style }));
 }
 
 function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
@@ -153,7 +148,7 @@ function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return made;
 }
 
-/** A duration given in `perSecond` parts of a second. What is no duration counts as 0: the library throws for it, and an observer must not. */
+/** A duration given in `perSecond` parts of a second. What is no duration counts as 0. */
 function seconds(value: number, perSecond: number): number {
   return value > 0 && Number.isFinite(value) ? value / perSecond : 0;
 }
