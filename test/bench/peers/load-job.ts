@@ -104,7 +104,7 @@ export type LoadResult = {
 
 /** Runs a job; `pin` is put before the command (`taskset` words). Throws where the load could not begin, with what it says. */
 export async function runLoad(job: LoadJob, pin: readonly string[] = []): Promise<LoadResult> {
-  const [command = '', ...args] = [...pin, await buildGo(GO_FOLDER, 'load')];
+  const [command, ...args] = [...pin, await buildGo(GO_FOLDER, 'load')];
   const seconds = job.warmupSeconds + job.seconds + SPARE_SECONDS;
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: seconds * 1_000 });
   // A load that refuses its job does not read it to the end; its exit code tells.

@@ -4,91 +4,53 @@ package main
 
 import (
 	"encoding/json"
-	"io"
-	"log"
+	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
 	"syscall"
 
-	"bytes"
+	"sallyport/bench-peers/internal/h2"
 )
 
 func main() {
 	runtime.GOMAXPROCS(1)
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "upstream:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	prior, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	var h2c http.Protocols
-	h2c.SetUnencryptedHTTP2(true)
-	go func() { log.Fatal(http.Serve(plain, http.HandlerFunc(answer))) }()
-	go func() {
-		server := http.Server{Handler: http.HandlerFunc(answer), Protocols: &h2c, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 1000}}
-		log.Fatal(server.Serve(prior))
-	}()
-	_ = json.NewEncoder(os.Stdout).Encode(map[string]int{"http1": port(plain), "h2c": port(prior)})
+	go accept(plain, serveHTTP1)
+	go accept(prior, func(conn net.Conn) { _ = h2.Serve(conn, routeHTTP2) })
+	if err := json.NewEncoder(os.Stdout).Encode(map[string]int{"http1": portOf(plain), "h2c": portOf(prior)}); err != nil {
+		return err
+	}
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM, os.Interrupt)
 	<-ended
+	return nil
 }
 
-func port(listener net.Listener) int {
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
-var (
-	small = bytes.Repeat([]byte("x"), 1000)
-	big   = bytes.Repeat([]byte("x"), 1_000_000)
-)
-
-func answer(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path {
-	case "/bench.Echo/Unary", "/bench.Echo/Stream":
-		echo(w, r)
-	case "/api/v1/catalog/big":
-		if r.Method == http.MethodPost {
-			reply(w, r, small)
-			return
-		}
-		reply(w, r, big)
-	case "/api/v1/catalog/items", "/api/v1/catalog/query":
-		reply(w, r, small)
-	default:
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
-
-func reply(w http.ResponseWriter, r *http.Request, body []byte) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	w.Header().Set("Content-Type", "application/octet-stream")
-	_, _ = w.Write(body)
-}
-
-func echo(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/grpc")
-	w.WriteHeader(http.StatusOK)
-	flush := http.NewResponseController(w).Flush
-	buffer := make([]byte, 16<<10)
+func accept(listener net.Listener, serve func(net.Conn)) {
 	for {
-		n, err := r.Body.Read(buffer)
-		if n > 0 {
-			if _, failed := w.Write(buffer[:n]); failed != nil {
-				return
-			}
-			if r.URL.Path == "/bench.Echo/Stream" {
-				_ = flush()
-			}
-		}
+		conn, err := listener.Accept()
 		if err != nil {
-			break
+			fmt.Fprintln(os.Stderr, "upstream:", err)
+			os.Exit(1)
 		}
+		go serve(conn)
 	}
-	w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
 }
+
+func portOf(listener net.Listener) int { return listener.Addr().(*net.TCPAddr).Port }
