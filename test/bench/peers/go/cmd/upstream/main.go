@@ -1,4 +1,5 @@
-// Command upstream is the agent behind every target: HTTP/1.1 on one port of 127.0.0.1 and HTTP/2 by prior knowledge on another. It prints
+// Command upstream is the agent behind every target: HTTP/1.1 on one port of 127.0.0.1, and HTTP/2 by prior knowledge on another, which takes HTTP/1.1
+// as well for targets that know one address only. It prints
 // {"http1":port,"h2c":port} and ends on SIGTERM. It shares a core with the load, so it does as little as it can.
 package main
 
