@@ -1,9 +1,4 @@
 import type { Config } from '../core/config/config.ts';
-import type { JudgeIdentity } from '../core/gate/gate.ts';
-import { createVerdictCache, type VerdictCache } from '../core/identity/verdict-cache.ts';
-import type { Verdict } from '../core/identity/verify.ts';
-import type { Endpoint } from '../core/model/connection.ts';
-import { fault } from '../core/model/faults.ts';
 import { createRecorder } from '../core/record/recorder.ts';
 import { createJournal, type Journal } from '../io/journal/journal.ts';
 import { DEFAULT_JOURNAL, type JournalLog } from '../io/journal/settings.ts';
@@ -22,16 +17,15 @@ import {
 import { readCallerToken } from './caller-token.ts';
 import { controlIdentity } from './control-identity.ts';
 import { receiversOf, statusReporterOf } from './control-plane.ts';
-import { InboundPort } from './inbound.ts';
-import { destinationProblems, OutboundPort, type OutboundSharedDeps } from './outbound.ts';
+import { ListenFault, type BoundPorts, type CallerTokens, type DataPlane, type InForce } from './data-plane.ts';
+import { destinationProblems } from './outbound.ts';
+import { createPeerJudges, type PeerJudges } from './peer-judges.ts';
+import { ServingPorts, type ServingDeps } from './serving-ports.ts';
 import type { Figures } from '../io/telemetry/figures.ts';
 import type { SidecarObserver } from './observer.ts';
 import { sidecarStatus, type SidecarStatus } from './sidecar-status.ts';
 import { followIdentity } from './identity.ts';
 import { createRandom, systemClock } from './system.ts';
-
-/** Peers whose verdicts are remembered between connections. */
-const REMEMBERED_PEERS = 1_024;
 
 /** Least time for writing what is queued when the process ends, milliseconds. */
 const JOURNAL_GRACE_MS = 2_000;
@@ -55,9 +49,6 @@ export type Readiness = Readonly<
   Record<'policy' | 'identity' | 'upstream' | 'journal', { readonly ok: boolean; readonly detail: string }>
 >;
 
-/** Addresses of the listeners, in the order of the configuration. */
-export type BoundPorts = { readonly inbound: readonly Endpoint[]; readonly outbound: readonly Endpoint[] };
-
 /** The sidecar of one agent: wires sources, gates, listeners and journal. Without effects until `prepare`. */
 export class Sidecar {
   readonly #config: Config;
@@ -67,12 +58,10 @@ export class Sidecar {
   readonly #tokenCheck = createTokenCheck();
   readonly #policy: PolicyFollower;
   readonly #candidate: CandidateFollower | undefined;
-  readonly #verdicts: VerdictCache;
+  readonly #judges: PeerJudges;
+  readonly #plane: DataPlane;
   readonly #status: StatusReporter | undefined;
-  readonly #servers: VerdictCache;
   readonly #firstIdentity = Promise.withResolvers<IdentitySnapshot | undefined>();
-  #inbound: readonly InboundPort[] = [];
-  #outbound: readonly OutboundPort[] = [];
   #draining = false;
   #bound: BoundPorts | undefined;
   #hasHadPolicy = false;
@@ -93,18 +82,19 @@ export class Sidecar {
         receiver: receiversOf(config.journal, systemClock),
       },
     );
-    const requireCrl = config.identity.requireRevocationLists;
-    this.#verdicts = createVerdictCache(REMEMBERED_PEERS, { purpose: 'client', requireCrl });
-    this.#servers = createVerdictCache(REMEMBERED_PEERS, { purpose: 'server', requireCrl });
+    const inForce: InForce = {
+      identity: () => this.#identity.current,
+      policy: () => this.#policy.current,
+      candidate: () => this.#candidate?.current,
+    };
+    this.#judges = createPeerJudges(inForce.identity, config.identity.requireRevocationLists, systemClock);
+    this.#plane = new ServingPorts({ ...config, mode: config.policy.mode }, this.#servingDeps(inForce));
     this.#identity = followIdentity(config.identity, {
       onChange: (snapshot) => this.#onIdentity(snapshot),
       onProblem: (problems) => this.#observer.source('identity', problems),
       onLost: (reason) => this.#onIdentityLost(reason),
     });
-    const identity = controlIdentity(
-      () => this.#identity.current,
-      (chain, resumed) => this.#judgeBy(this.#servers, chain, resumed),
-    );
+    const identity = controlIdentity(inForce.identity, this.#judges.server);
     this.#policy = followPolicy(config.policy, {
       clock: systemClock,
       random: createRandom(),
@@ -156,28 +146,24 @@ export class Sidecar {
 
   /** Opens all listeners as soon as there is an identity, or none of them and rejects with `StartFault`; undefined when it was stopped before. */
   async open(): Promise<BoundPorts | undefined> {
-    const tokens = await Promise.all(this.#config.outbound.map(({ token }) => readCallerToken(token)));
-    const unread = tokens.flatMap((token) => (token.ok ? [] : [token.error]));
-    if (unread.length > 0) return this.#giveUp(unread, 'input');
+    const callerTokens = await this.#callerTokens();
     // Last before the listeners are made: they hear of each identity from then on, and of no stop before.
     const identity = this.#identity.current ?? (await this.#firstIdentity.promise);
     if (identity === undefined || this.#draining) return undefined;
-    const callerTokens = tokens.map((token) => (token.ok ? token.value : undefined));
-    const shared = this.#shared();
-    this.#inbound = this.#config.inbound.map((inbound) => new InboundPort(inbound, identity, shared));
-    this.#outbound = this.#config.outbound.map(
-      (outbound, index) => new OutboundPort(outbound, callerTokens[index], shared),
-    );
-    const bound = await Promise.allSettled(this.#ports.map((port) => port.start()));
-    const failed = bound.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
-    if (failed.length > 0) return this.#giveUp(failed, 'outside');
-    const addresses = bound.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    this.#bound = { inbound: addresses.splice(0, this.#inbound.length), outbound: addresses };
+    try {
+      this.#bound = await this.#plane.open(identity, callerTokens);
+    } catch (error) {
+      if (!(error instanceof ListenFault)) throw error;
+      return this.#giveUp(error.problems, 'outside');
+    }
     return this.#bound;
   }
 
-  get #ports(): readonly (InboundPort | OutboundPort)[] {
-    return [...this.#inbound, ...this.#outbound];
+  async #callerTokens(): Promise<CallerTokens> {
+    const tokens = await Promise.all(this.#config.outbound.map(({ token }) => readCallerToken(token)));
+    const unread = tokens.flatMap((token) => (token.ok ? [] : [token.error]));
+    if (unread.length > 0) return this.#giveUp(unread, 'input');
+    return tokens.map((token) => (token.ok ? token.value : undefined));
   }
 
   /** Without a policy everything is refused; that is worth starting for where a bundle server may give one. */
@@ -199,7 +185,7 @@ export class Sidecar {
 
   /** Goes on serving everybody, but asks peers to go elsewhere while the agent behind is still there. `stop` follows. */
   retire(): void {
-    for (const port of this.#inbound) port.retire();
+    this.#plane.retire();
   }
 
   /** Drains: accepts no more, lets requests finish within `graceMs`, writes every record, then ends. Resolves with the number of records lost. */
@@ -216,15 +202,14 @@ export class Sidecar {
     this.#policy.stop();
     this.#candidate?.stop();
     await this.#status?.stop();
-    await Promise.all(this.#ports.map((port) => port.stop(graceMs)));
+    await this.#plane.stop(graceMs);
     const left = Math.max(JOURNAL_GRACE_MS, graceMs - (systemClock.monotonicMs() - started));
     return this.#journal.stop(left);
   }
 
   /** Ready: identity and policy are in force and every agent accepts connections. Not ready any more once draining. */
   async readiness(): Promise<Readiness> {
-    const reachable = await Promise.all(this.#inbound.map((port) => port.forwarder.ready()));
-    const silent = this.#inbound.filter((_, index) => reachable[index] !== true).map((port) => port.name);
+    const silent = await this.#plane.silent();
     const draining = this.#draining ? 'draining' : undefined;
     const upstream = silent.length > 0 ? `no agent answers behind ${silent.join(', ')}` : undefined;
     return { ...(await this.ownReadiness()), upstream: readiness(draining ?? upstream) };
@@ -261,10 +246,8 @@ export class Sidecar {
   /** Figures of this moment, for metrics. */
   figures(): Figures {
     return {
-      connections: this.#ports.reduce((sum, port) => sum + port.connections, 0),
-      requests: this.#ports.reduce((sum, port) => sum + port.gate.openCount, 0),
+      ...this.#plane.figures,
       certificateNotAfterMs: this.#identity.current?.own.validUntilMs,
-      outbound: outboundFigures(this.#outbound),
       journal: this.#journal.depth(),
     };
   }
@@ -296,83 +279,61 @@ export class Sidecar {
     throw new StartFault(problems, cause);
   }
 
-  #shared(): OutboundSharedDeps {
-    const recorder = createRecorder({ labels: this.#observer.labels, chainStart: this.#journal.chainStart() });
+  #servingDeps(inForce: InForce): ServingDeps {
     return {
-      mode: this.#config.policy.mode,
-      clock: systemClock,
-      random: createRandom(),
-      identity: this.#judge,
-      judgeServer: (chain, resumed) => this.#judgeBy(this.#servers, chain, resumed),
-      snapshot: () => this.#identity.current,
-      ownId: () => this.#identity.current?.own.spiffeId,
-      policy: () => this.#policy.current?.policy,
-      candidate: () => this.#candidate?.current?.policy,
-      descriptors: () => this.#policy.current?.descriptors,
-      record: (facts) => recorder.record(facts),
+      inForce,
+      judges: this.#judges,
       journal: this.#journal,
+      record: () => {
+        const recorder = createRecorder({ labels: this.#observer.labels, chainStart: this.#journal.chainStart() });
+        return (facts) => recorder.record(facts);
+      },
       observer: this.#observer,
       problem: (error) => this.#observer.log.error({ error: String(error) }, 'a fault of ours cost a connection'),
     };
   }
 
-  readonly #judge: JudgeIdentity = ({ chain }, resumed) => this.#judgeBy(this.#verdicts, chain, resumed);
-
-  /** Nobody is judged good for longer than we ourselves are: at the end of our own certificate every connection is judged again, and ends. */
-  #judgeBy(verdicts: VerdictCache, chain: readonly Uint8Array[], resumed: boolean): Verdict {
-    const identity = this.#identity.current;
-    const now = systemClock.wallMs();
-    if (identity === undefined) return unavailable('no identity is in force');
-    const { validUntilMs } = identity.own;
-    if (now >= validUntilMs) return unavailable('our own certificate has expired');
-    const [leaf] = chain;
-    const verdict =
-      resumed && leaf !== undefined
-        ? verdicts.judgeResumed(leaf, identity.trust, now)
-        : verdicts.judge(chain, identity.trust, now);
-    return verdict.kind === 'identified' && verdict.validUntilMs > validUntilMs
-      ? { ...verdict, validUntilMs }
-      : verdict;
-  }
-
   #onIdentity(snapshot: IdentitySnapshot): void {
-    const { spiffeId, validUntilMs } = snapshot.own;
-    const notAfter = new Date(validUntilMs).toISOString();
-    this.#observer.log.info(
-      { spiffe_id: spiffeId, not_after: notAfter, trust: snapshot.trust.revision },
-      'identity in force',
-    );
     this.#firstIdentity.resolve(snapshot);
-    for (const warning of snapshot.warnings) if (!this.#warned.has(warning)) this.#observer.log.warn({}, warning);
-    this.#warned = new Set(snapshot.warnings);
-    this.#observer.sourceChanged('identity');
     // It came late: whoever could not be asked without it is asked now rather than at the next turn.
     if (this.#showsIdentity && this.#policy.current === undefined) void this.#policy.reload();
     if (this.#showsIdentity && this.#candidate?.current === undefined) void this.#candidate?.reload();
-    for (const port of this.#ports) {
-      const reloaded = port.reload(snapshot);
-      if (!reloaded.ok) this.#observer.source('identity', [reloaded.error]);
-    }
+    void this.#plane.identityChanged(snapshot).then((unusable) => this.#identityInForce(snapshot, unusable));
+  }
+
+  #identityInForce({ own, trust, warnings }: IdentitySnapshot, unusable: Problems): void {
+    const { log } = this.#observer;
+    const notAfter = new Date(own.validUntilMs).toISOString();
+    log.info({ spiffe_id: own.spiffeId, not_after: notAfter, trust: trust.revision }, 'identity in force');
+    for (const warning of warnings) if (!this.#warned.has(warning)) log.warn({}, warning);
+    this.#warned = new Set(warnings);
+    this.#observer.sourceChanged('identity');
+    for (const problem of unusable) this.#observer.source('identity', [problem]);
   }
 
   /** Without an identity nobody is let in or called, and whoever is in is shown out. */
   #onIdentityLost(reason: string): void {
     this.#observer.log.error({ reason }, 'no identity is in force');
-    for (const port of this.#ports) port.recheck();
+    this.#plane.identityLost();
   }
 
-  #onPolicy({ policy }: ActivePolicy): void {
+  #onPolicy(active: ActivePolicy): void {
     this.#hasHadPolicy = true;
     this.#status?.changed();
-    const { bundles, entrypoint, digest, reads } = policy;
+    void this.#plane.policyChanged(active).then(() => this.#policyInForce(active));
+  }
+
+  #policyInForce({ policy: { bundles, entrypoint, digest, reads } }: ActivePolicy): void {
     this.#observer.log.info({ bundles, entrypoint, digest, reads }, 'policy revision active');
     this.#observer.policyChanged(bundles);
     this.#observer.sourceChanged('policy');
-    for (const port of this.#ports) port.gate.rejudge();
   }
 
-  /** What is on trial changes nothing that is open. */
   #onCandidate(candidate: ActivePolicy | undefined): void {
+    void this.#plane.candidateChanged(candidate).then(() => this.#candidateOnTrial(candidate));
+  }
+
+  #candidateOnTrial(candidate: ActivePolicy | undefined): void {
     if (candidate === undefined) this.#observer.log.info({}, 'there is no candidate policy');
     else {
       const { bundles, entrypoint, digest } = candidate.policy;
@@ -422,17 +383,4 @@ export class Sidecar {
 
 function readiness(obstacle: string | undefined): { readonly ok: boolean; readonly detail: string } {
   return { ok: obstacle === undefined, detail: obstacle ?? 'ready' };
-}
-
-function outboundFigures(ports: readonly OutboundPort[]): Figures['outbound'] {
-  if (ports.length === 0) return undefined;
-  const all = ports.map((port) => port.figures());
-  return {
-    connections: all.reduce((sum, { connections }) => sum + connections, 0),
-    openCircuits: all.reduce((sum, { openCircuits }) => sum + openCircuits, 0),
-  };
-}
-
-function unavailable(detail: string): Verdict {
-  return { kind: 'rejected', fault: fault('identity_unavailable', detail), claimedId: undefined };
 }

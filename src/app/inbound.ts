@@ -22,11 +22,14 @@ export class InboundPort {
   readonly gate: Gate<HttpExchange, TcpExchange>;
   readonly forwarder: Forwarder;
   readonly #inbound: Inbound;
+  readonly #sharedPort: number | undefined;
   readonly #listener: Listener;
   readonly #problem: (error: unknown) => void;
 
-  constructor(inbound: Inbound, identity: IdentitySnapshot, shared: SharedDeps) {
+  /** `sharedPort`: other threads listen there too; it stands for the port of the configuration. */
+  constructor(inbound: Inbound, identity: IdentitySnapshot, shared: SharedDeps, sharedPort?: number) {
     const { host, port } = inbound.listen;
+    this.#sharedPort = sharedPort;
     this.name = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     this.#inbound = inbound;
     this.forwarder = createForwarder({ upstream: inbound.upstream, limits: inbound.limits });
@@ -83,7 +86,8 @@ export class InboundPort {
     const { listen, upstream, tls, limits } = this.#inbound;
     return {
       host: listen.host,
-      port: listen.port,
+      port: this.#sharedPort ?? listen.port,
+      reusePort: this.#sharedPort !== undefined,
       name: this.name,
       protocol: upstream.protocol === 'tcp' ? 'tcp' : 'http',
       tls: {

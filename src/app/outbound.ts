@@ -33,8 +33,11 @@ export class OutboundPort {
   readonly #listener: Listener<PlainListenSettings>;
   readonly #problem: (error: unknown) => void;
 
-  /** `callerToken`: what every call must show; undefined where whoever reaches the listener may call. */
-  constructor(outbound: Outbound, callerToken: string | undefined, shared: OutboundSharedDeps) {
+  /**
+   * `callerToken`: what every call must show; undefined where whoever reaches the listener may call. `sharedPort`: other threads listen there too; it stands for the
+   * port of the configuration.
+   */
+  constructor(outbound: Outbound, callerToken: string | undefined, shared: OutboundSharedDeps, sharedPort?: number) {
     const { listen, limits, paths, contextExtensions } = outbound;
     this.name = nameOf(listen);
     const { clock, random, problem, judgeServer: judge } = shared;
@@ -56,7 +59,7 @@ export class OutboundPort {
       { ...shared, forward: this.#forwarder.forward, forwardRaw: this.#forwarder.forwardRaw },
     );
     this.#listener = createPlainListener(
-      { ...addressOf(listen), name: this.name, limits },
+      { ...addressOf(listen, sharedPort), name: this.name, limits },
       { handler: this.gate, clock, random, problem },
     );
   }
@@ -105,8 +108,11 @@ function nameOf(listen: Outbound['listen']): string {
   return listen.host.includes(':') ? `[${listen.host}]:${listen.port}` : `${listen.host}:${listen.port}`;
 }
 
-function addressOf(listen: Outbound['listen']): Pick<PlainListenSettings, 'host' | 'port' | 'unixSocket'> {
-  if (listen.kind === 'tcp') return { host: listen.host, port: listen.port };
+type Address = Pick<PlainListenSettings, 'host' | 'port' | 'reusePort' | 'unixSocket'>;
+
+function addressOf(listen: Outbound['listen'], sharedPort: number | undefined): Address {
+  if (listen.kind === 'tcp')
+    return { host: listen.host, port: sharedPort ?? listen.port, reusePort: sharedPort !== undefined };
   return { host: '', port: 0, unixSocket: { path: listen.path, mode: SOCKET_MODE } };
 }
 
