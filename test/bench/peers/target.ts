@@ -26,8 +26,6 @@ export type RunningTarget = {
   readonly readyMs: number;
   /** The Rego in force, where the target takes up another one while it runs. */
   readonly policyFile?: string;
-  /** A file of the policy in force, Rego, which the target follows when it changes; undefined where it does not. */
-  readonly policyFile?: string;
   /** Ends its processes, by id. */
   readonly stop: () => Promise<void>;
 };
