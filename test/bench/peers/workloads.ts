@@ -134,7 +134,7 @@ export const WORKLOADS: readonly Workload[] = [
     explains:
       '8 connections of 4 concurrent requests each. The passthrough cannot speak HTTP/1.1 to the upstream here: it hands HTTP/2 on to it.',
     policy: 'rbac',
-    targets: [...FOUR, 'nginx'],
+    targets: FOUR,
     steps: [saturated(() => ({ protocol: 'http2', ...H2, requests: [GET], loop: closed }))],
   },
   {
@@ -166,7 +166,7 @@ export const WORKLOADS: readonly Workload[] = [
     title: 'Bodies of 1 MB',
     explains: '8 connections; answers of 1,000,000 bytes, then uploads of as many.',
     policy: 'rbac',
-    targets: [...FOUR, 'nginx'],
+    targets: FOUR,
     steps: [
       saturated(
         () => ({ ...http1(), connections: 8, requests: [{ method: 'GET', path: BIG_PATH }] }),
