@@ -19,6 +19,7 @@ const lastStreamID = 1<<31 - 1
 type Client struct {
 	session *Session
 	nextID  uint32
+	ended   chan struct{}
 }
 
 // Answer is what a load wants to know of an answer. GrpcStatus is -1 where none was given.
@@ -45,13 +46,16 @@ type Call struct {
 
 // NewClient begins HTTP/2 on a connection and waits for the server's settings.
 func NewClient(conn net.Conn, patience time.Duration) (*Client, error) {
-	client := &Client{nextID: 1}
+	client := &Client{nextID: 1, ended: make(chan struct{})}
 	client.session = newSession(conn, client)
 	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
 		return nil, err
 	}
 	client.session.begin(http2.Setting{ID: http2.SettingEnablePush, Val: 0})
-	go func() { _ = client.session.run() }()
+	go func() {
+		_ = client.session.run()
+		close(client.ended)
+	}()
 	select {
 	case <-client.session.settled:
 	case <-time.After(patience):
@@ -76,11 +80,12 @@ func (c *Client) usable() bool {
 // Close breaks off everything on the connection.
 func (c *Client) Close() { c.session.end(net.ErrClosed) }
 
-// Idle says that nothing is on its way.
-func (c *Client) Idle() bool {
-	c.session.mu.Lock()
-	defer c.session.mu.Unlock()
-	return len(c.session.streams) == 0
+// OnEnd has a function called when the connection has ended.
+func (c *Client) OnEnd(ended func()) {
+	go func() {
+		<-c.ended
+		ended()
+	}()
 }
 
 // Start sends a request, after those before it where the server allows no more streams at once. With `ended` the body is all there is.
