@@ -135,19 +135,24 @@ function httpInput(request: CanonicalRequest, id: string, body: string | undefin
   };
 }
 
-/** Header map as Envoy gives it to authorizers: pseudo-headers included, duplicates joined by comma. No prototype: `__proto__` is a name like any other. */
+/**
+ * Header map as Envoy gives it to authorizers: pseudo-headers included, duplicates joined by comma. An ordinary object, which V8 writes as JSON three
+ * times as fast as one without prototype; so what every object inherits (`constructor`, `__proto__`) is told from what was sent.
+ */
 function headerMap(request: CanonicalRequest): Record<string, string> {
-  const map = Object.create(null) as Record<string, string>;
-  map[':authority'] = request.authority;
-  map[':method'] = request.method;
-  map[':path'] = request.target;
-  map[':scheme'] = request.scheme;
   const { headers } = request;
+  const map: Record<string, string> = {
+    ':authority': request.authority,
+    ':method': request.method,
+    ':path': request.target,
+    ':scheme': request.scheme,
+  };
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    const before = map[name];
-    map[name] = before === undefined ? value : `${before},${value}`;
+    if (!(name in map)) map[name] = value;
+    else if (Object.hasOwn(map, name)) map[name] = `${map[name]},${value}`;
+    else Object.defineProperty(map, name, { value, enumerable: true, configurable: true, writable: true });
   }
   return map;
 }

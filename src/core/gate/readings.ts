@@ -1,3 +1,4 @@
+import { ok } from '../kernel/result.ts';
 import { fault, type Fault } from '../model/faults.ts';
 import type { InputNeeds } from '../model/policy.ts';
 import type { PolicyInput } from '../model/policy-input.ts';
@@ -22,7 +23,8 @@ export type ReadFrom = {
 /** The input, always; and the fault for which OPA-Envoy denies before any policy runs (contract section 1, last rule). */
 export type ReadInput = { readonly input: PolicyInput; readonly fault: Fault | undefined };
 
-const NO_QUERY: Readonly<Record<string, readonly string[]>> = Object.freeze({});
+const NO_PARAMETERS: Readonly<Record<string, readonly string[]>> = Object.freeze({});
+const NO_QUERY: ReturnType<typeof parsedQuery> = Object.freeze(ok(NO_PARAMETERS));
 
 /** How much of the body to collect before the decision; undefined: none. Bodies that have no reading, and streams, are never held back. */
 export function bodyWanted(
@@ -40,11 +42,11 @@ export function bodyWanted(
 
 /** Reads path, query and body as OPA-Envoy does, and builds the input from them. */
 export function readInput(from: ReadFrom): ReadInput {
-  const query = parsedQuery(from.request.query);
+  const query = from.request.query === undefined ? NO_QUERY : parsedQuery(from.request.query);
   const body = readCollected(from);
   const readings: RequestReadings = {
     parsedPath: parsedPath(from.request.path),
-    parsedQuery: query.ok ? query.value : NO_QUERY,
+    parsedQuery: query.ok ? query.value : NO_PARAMETERS,
     body: body.reading,
   };
   const input = requestInput(from.base, from.request, from.requestId, from.receivedAtMs, from.needs, readings);
