@@ -1,4 +1,5 @@
 import type { SpiffeId } from '../kernel/brand.ts';
+import { ownMember, putMember } from '../kernel/own-member.ts';
 import type { Connection, Endpoint } from '../model/connection.ts';
 import type { IdentifiedPeer } from '../model/peer.ts';
 import type { InputNeeds } from '../model/policy.ts';
@@ -135,10 +136,7 @@ function httpInput(request: CanonicalRequest, id: string, body: string | undefin
   };
 }
 
-/**
- * Header map as Envoy gives it to authorizers: pseudo-headers included, duplicates joined by comma. An ordinary object, which V8 writes as JSON three
- * times as fast as one without prototype; so what every object inherits (`constructor`, `__proto__`) is told from what was sent.
- */
+/** Header map as Envoy gives it to authorizers: pseudo-headers included, duplicates joined by comma. `constructor` is a name like any other. */
 function headerMap(request: CanonicalRequest): Record<string, string> {
   const { headers } = request;
   const map: Record<string, string> = {
@@ -150,9 +148,8 @@ function headerMap(request: CanonicalRequest): Record<string, string> {
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    if (!(name in map)) map[name] = value;
-    else if (Object.hasOwn(map, name)) map[name] = `${map[name]},${value}`;
-    else Object.defineProperty(map, name, { value, enumerable: true, configurable: true, writable: true });
+    const before = ownMember(map, name);
+    putMember(map, name, before === undefined ? value : `${before},${value}`);
   }
   return map;
 }

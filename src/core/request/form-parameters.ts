@@ -1,6 +1,7 @@
+import { ownMember, putMember } from '../kernel/own-member.ts';
 import { percentDecode } from './percent.ts';
 
-/** Values by name, in order of appearance. Without prototype, so that `__proto__` is a name like any other. */
+/** Values by name, in order of appearance. `__proto__` is a name like any other, so only what is the object's own is one. */
 export type Parameters = Readonly<Record<string, readonly string[]>>;
 
 /**
@@ -15,7 +16,7 @@ export const MAX_PARAMETER_NAMES = 1000;
  * Octets that are no UTF-8 become U+FFFD.
  */
 export function parseParameters(text: string): Parameters | string {
-  const parameters = Object.create(null) as Record<string, string[]>;
+  const parameters: Record<string, string[]> = {};
   let names = 0;
   for (const piece of text === '' ? [] : text.split('&')) {
     if (piece === '') continue;
@@ -24,10 +25,10 @@ export function parseParameters(text: string): Parameters | string {
     const name = formDecode(equals < 0 ? piece : piece.slice(0, equals));
     const value = formDecode(equals < 0 ? '' : piece.slice(equals + 1));
     if (name === undefined || value === undefined) return 'a percent sign without two hexadecimal digits';
-    const values = parameters[name];
+    const values = ownMember(parameters, name);
     if (values !== undefined) values.push(value);
     else if (++names > MAX_PARAMETER_NAMES) return `more than ${MAX_PARAMETER_NAMES} names`;
-    else parameters[name] = [value];
+    else putMember(parameters, name, [value]);
   }
   return parameters;
 }
