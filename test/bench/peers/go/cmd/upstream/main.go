@@ -1,6 +1,6 @@
 // Command upstream is the agent behind every target: HTTP/1.1 on one port of 127.0.0.1, and HTTP/2 by prior knowledge on another, which takes HTTP/1.1
-// as well for targets that know one address only. It prints
-// {"http1":port,"h2c":port} and ends on SIGTERM. It shares a core with the load, so it does as little as it can.
+// as well for targets that know one address only. It prints {"http1":port,"h2c":port} and ends on SIGTERM. It shares a core with the load, so it does as
+// little as it can.
 package main
 
 import (
@@ -11,8 +11,6 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
-
-	"sallyport/bench-peers/internal/h2"
 )
 
 func main() {
@@ -33,7 +31,7 @@ func run() error {
 		return err
 	}
 	go accept(plain, serveHTTP1)
-	go accept(prior, func(conn net.Conn) { _ = h2.Serve(conn, routeHTTP2) })
+	go accept(prior, serveEither)
 	if err := json.NewEncoder(os.Stdout).Encode(map[string]int{"http1": portOf(plain), "h2c": portOf(prior)}); err != nil {
 		return err
 	}
