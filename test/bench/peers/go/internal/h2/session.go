@@ -23,6 +23,7 @@ const (
 	defaultWindow    = 65_535
 	readBytes        = 64 << 10
 	maxTableBytes    = 4_096
+	maxFrameBytes    = 16 << 10
 )
 
 // errGone is the end of a connection that was announced.
@@ -81,12 +82,13 @@ type Session struct {
 func newSession(conn net.Conn, handler handler) *Session {
 	s := &Session{
 		conn: conn, handler: handler, streams: map[uint32]*Stream{}, kick: make(chan struct{}, 1), settled: make(chan struct{}),
-		window: defaultWindow, initial: defaultWindow, maxFrame: 16 << 10, maxStreams: 1 << 31,
+		window: defaultWindow, initial: defaultWindow, maxFrame: maxFrameBytes, maxStreams: 1 << 31,
 	}
 	s.changed = sync.NewCond(&s.mu)
 	s.encoder = hpack.NewEncoder(&s.block)
 	s.framer = http2.NewFramer(&s.out, bufio.NewReaderSize(conn, readBytes))
 	s.framer.SetReuseFrames()
+	s.framer.SetMaxReadFrameSize(maxFrameBytes)
 	s.framer.ReadMetaHeaders = hpack.NewDecoder(maxTableBytes, nil)
 	return s
 }
