@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 
 import { until } from '../support/until.ts';
 import { askApi, callApi, type ApiAnswer, type ApiCall, type KubeApi, type KubeObject } from './kube-api.ts';
-import { createKubeTools, type CommandResult, type KubeTools } from './kube-tools.ts';
+import { createKubeTools, runCommand, type CommandResult, type KubeTools } from './kube-tools.ts';
 import { CLUSTER_VARIABLE, type ClusterFacts } from './start-cluster.ts';
 import { IMAGES } from './test-images.ts';
 
@@ -30,6 +30,11 @@ export type Cluster = KubeTools & {
   readonly phase: (namespace: string, pod: string, phase: string) => Promise<void>;
   /** Waits for a Deployment or StatefulSet, `deployment/NAME`. */
   readonly rolledOut: (namespace: string, workload: string) => Promise<void>;
+  /**
+   * Waits until connections to Services lead to all pods behind each: kube-proxy knows of a pod a moment after it is ready, and refuses them until then. Nothing is sent:
+   * a sidecar would write it down, and the caller's would count the refusals, and try no more for half a minute.
+   */
+  readonly leadTo: (namespace: string, ...services: readonly string[]) => Promise<void>;
   /** Waits for a Job to complete. */
   readonly jobDone: (namespace: string, job: string) => Promise<void>;
   readonly pod: (namespace: string, pod: string) => Promise<PodOnNode>;
@@ -93,6 +98,9 @@ export function theCluster(): Cluster {
     phase: (namespace, pod, phase) =>
       must(namespace, ['wait', `pod/${pod}`, `--for=jsonpath={.status.phase}=${phase}`, '--timeout=60s']),
     rolledOut: (namespace, workload) => must(namespace, ['rollout', 'status', workload, '--timeout=120s']),
+    async leadTo(namespace, ...services) {
+      for (const service of services) await serviceLeads(api, namespace, service);
+    },
     jobDone: (namespace, job) => must(namespace, ['wait', `job/${job}`, '--for=condition=Complete', '--timeout=60s']),
     pod: async (namespace, pod) =>
       (await askApi(api, { path: `/api/v1/namespaces/${namespace}/pods/${pod}` })) as PodOnNode,
@@ -131,6 +139,31 @@ async function createNamespace(
   await until(`the service account of ${name}`, async () => (await callApi(api, { path })).status === 200);
   return name;
 }
+
+/** kube-proxy has a chain for each port of a Service, `service-HASH-NAMESPACE/SERVICE/tcp/PORT`, with the addresses that it leads to. */
+async function serviceLeads(api: KubeApi, namespace: string, service: string): Promise<void> {
+  const root = `/api/v1/namespaces/${namespace}`;
+  const { spec } = (await askApi(api, { path: `${root}/services/${service}` })) as ServiceObject;
+  const selector = Object.entries(spec.selector).map((pair) => pair.join('='));
+  const path = `${root}/pods?labelSelector=${encodeURIComponent(selector.join())}`;
+  await until(`Service ${service} to lead to its pods`, async () => {
+    const { items } = (await askApi(api, { path })) as { readonly items: readonly PodOnNode[] };
+    const { stdout } = await runCommand('nft', ['list', 'table', 'ip', 'kube-proxy']);
+    const chains = stdout.split('\tchain ');
+    const ledTo = spec.ports.map(({ name = '' }) => {
+      const rules = chains.find((chain) => chain.split(' ', 1)[0]?.endsWith(`-${namespace}/${service}/tcp/${name}`));
+      return new Set(rules?.split(/[^0-9.]+/));
+    });
+    return items.length > 0 && items.every(({ status }) => ledTo.every((all) => all.has(status.podIP ?? 'none')));
+  });
+}
+
+type ServiceObject = {
+  readonly spec: {
+    readonly selector: Readonly<Record<string, string>>;
+    readonly ports: readonly { readonly name?: string }[];
+  };
+};
 
 async function storyOf({ tryKubectl }: KubeTools, namespace: string): Promise<string> {
   const parts = await Promise.all(

@@ -26,6 +26,7 @@ test('upgrades, restarts and changes of policy lose no request', async (context)
   const calling = followRecords(cluster, context, namespace, 'app=planner');
   await cluster.apply(namespace, policy(REGO), ...weather(cluster));
   await cluster.rolledOut(namespace, 'deployment/weather');
+  await cluster.leadTo(namespace, 'weather');
   await cluster.apply(namespace, ...planner(cluster, namespace));
   await cluster.rolledOut(namespace, 'deployment/planner');
   const load = loadOf(cluster, namespace);

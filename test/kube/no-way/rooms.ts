@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 
+import { until } from '../../support/until.ts';
 import { CLONE, policy, type Agent } from '../agents.ts';
 import type { Cluster, PodOnNode } from '../cluster.ts';
 import type { Answer, Door } from '../knock.ts';
@@ -98,4 +99,17 @@ export async function records(cluster: Cluster, namespace: string, name: string)
   const log = await cluster.logs({ namespace, pod: `deployment/${name}`, container: 'sallyport' });
   const lines = log.split('\n').filter((line) => line.startsWith('{"decision_id"'));
   return lines.map((line) => JSON.parse(line) as Line);
+}
+
+/** The faults of all that a Deployment's sidecar denied, once there are `count` of them: what the kubelet tells of a log is a moment late. */
+export async function deniedRecords(
+  cluster: Cluster,
+  namespace: string,
+  name: string,
+  count: number,
+): Promise<readonly string[]> {
+  return until(`${count} records`, async () => {
+    const denied = (await records(cluster, namespace, name)).filter(({ sallyport }) => sallyport.verdict === 'deny');
+    return denied.length >= count ? denied.map(({ sallyport }) => String(sallyport.fault)) : undefined;
+  });
 }
