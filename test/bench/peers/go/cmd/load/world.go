@@ -89,7 +89,8 @@ func (w *world) dial(config *tls.Config, shape func(*net.TCPConn)) (*link, error
 	_ = socket.SetDeadline(time.Now().Add(dialPatience))
 	err = conn.Handshake()
 	if err == nil {
-		if got := conn.ConnectionState().NegotiatedProtocol; got != config.NextProtos[0] {
+		// A server without ALPN speaks HTTP/1.1.
+		if got := conn.ConnectionState().NegotiatedProtocol; got != config.NextProtos[0] && (got != "" || config.NextProtos[0] != "http/1.1") {
 			err = fmt.Errorf("the server chose %q by ALPN instead of %q", got, config.NextProtos[0])
 		}
 	}
