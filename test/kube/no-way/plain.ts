@@ -53,9 +53,13 @@ export async function plainCapture(
 
   await context.test('a Service leads to the sidecar by the name of the port, unchanged, and by 15100', async () => {
     // Behind a Service with the number of the agent's port there is nobody who could prove an identity.
-    const expected = [OK, OK, 'answered HTTP/1.1 502 Bad Gateway'];
+    const failed = /^answered HTTP\/1\.1 50[23] /;
     await cluster.leadTo(namespace, 'guarded', 'numbered', 'past');
-    assert.deepEqual(await knockFrom(cluster, namespace, 'caller', calls), expected);
+    // Somebody who knocks has little patience on a busy machine; after some failures the circuit is open, which is 503.
+    await until('both Services to lead to the sidecar', async () => {
+      const [named, numbered, past] = await knockFrom(cluster, namespace, 'caller', calls);
+      return named === OK && numbered === OK && failed.test(past ?? '');
+    });
   });
 
   await context.test(
