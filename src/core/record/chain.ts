@@ -25,8 +25,18 @@ export type SealedLine = { readonly line: string; readonly hash: string };
  */
 export function sealLine(open: string, prev: string): SealedLine {
   const covered = `${open}${PREV}${prev}"`;
-  const digest = hash('sha256', covered, 'hex');
+  const digest = sha256(covered);
   return { line: `${covered},"hash":"${digest}${END}`, hash: digest };
+}
+
+const encoder = new TextEncoder();
+/** Room for the bytes of one line; longer ones are rare. */
+const scratch = new Uint8Array(65_536);
+
+/** SHA-256 of the UTF-8 of a text. Given a text, the library would make a copy of its own to encode it, a quarter of what hashing a record costs. */
+function sha256(text: string): string {
+  const { read, written } = encoder.encodeInto(text, scratch);
+  return hash('sha256', read === text.length ? scratch.subarray(0, written) : text, 'hex');
 }
 
 /** `hash` of a line made by `sealLine`. */

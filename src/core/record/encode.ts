@@ -1,7 +1,9 @@
 import type { Destination, ProvenServer } from '../model/destination.ts';
 import type { CandidateFacts, RecordFacts } from '../model/record-facts.ts';
 import type { Outcome } from '../model/outcome.ts';
+import { connectionText, endpointText } from './connection-text.ts';
 import { quote } from './json-text.ts';
+import { timestamp } from './timestamp.ts';
 
 /** What a record says besides its facts; JSON texts are ready to be written. */
 export type Findings = {
@@ -37,7 +39,7 @@ const MAX_ID = 2_048;
  */
 export function encodeRecord(facts: RecordFacts, found: Findings, labels: string, bundles: string): string {
   const asked = facts.evaluation === undefined ? undefined : facts.policy;
-  let line = `{"decision_id":${quote(facts.decisionId)},"timestamp":"${timestamp(facts.atMs)}","labels":${labels}`;
+  let line = `{"decision_id":${quote(facts.decisionId)},"timestamp":"${timestamp(natural(facts.atMs))}","labels":${labels}`;
   line += `,"bundles":${asked === undefined ? '{}' : bundles},"path":${quote(asked?.entrypoint ?? '')}`;
   if (found.input !== undefined) line += `,"input":${found.input}`;
   if (found.result !== undefined) line += `,"result":${found.result}`;
@@ -58,10 +60,7 @@ export function encodeRecord(facts: RecordFacts, found: Findings, labels: string
 
 function encodeSallyport(facts: RecordFacts, found: Findings): string {
   const { connection, evaluation } = facts;
-  const peer = peerId(facts);
-  let part = `,"sallyport":{"direction":"${connection.direction}"`;
-  if (peer !== undefined) part += `,"peer":${quote(peer)}`;
-  part += `,"remote":${quote(endpoint(connection.remote))},"connection":${quote(connection.id)}`;
+  let part = `,"sallyport":{${connectionText(connection, peerId(facts))}`;
   if (facts.destination !== undefined) part += encodeDestination(facts.destination, facts.outcome);
   part += `,"verdict":"${found.verdict}"`;
   if (facts.fault !== undefined) {
@@ -94,7 +93,7 @@ function encodeCandidate({ policy, decision, differs }: CandidateFacts, facts: R
 }
 
 function encodeDestination({ name, address, ids }: Destination, outcome: Outcome): string {
-  const at = endpoint({ address: address.host, port: address.port });
+  const at = endpointText({ address: address.host, port: address.port });
   const server = outcome.kind === 'refused' ? undefined : outcome.server;
   const proven = server === undefined ? '' : `,"peer":${encodeServer(server)}`;
   return `,"destination":{"name":${quote(name)},"address":${quote(at)},"ids":${texts(ids, MAX_IDS, MAX_ID)}${proven}}`;
@@ -130,11 +129,6 @@ function peerId(facts: RecordFacts): string | undefined {
   }
 }
 
-/** `address:port`, IPv6 in brackets (RFC 3986 section 3.2.2). */
-function endpoint(at: { readonly address: string; readonly port: number }): string {
-  return at.address.includes(':') ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
-}
-
 /** A JSON array of at most `count` strings; what is left out is counted in a last one. */
 function texts(list: readonly string[], count: number, limit: number): string {
   const kept = list.slice(0, count).map((text) => quote(text, limit));
@@ -145,12 +139,4 @@ function texts(list: readonly string[], count: number, limit: number): string {
 /** A whole number of at least 0; 0 for what is no number, so that no fact can make the line unreadable. */
 function natural(value: number): number {
   return value > 0 && value <= Number.MAX_SAFE_INTEGER ? Math.round(value) : 0;
-}
-
-/** The last moment that there is a date for (ECMA-262, "Time Values"). */
-const MAX_TIME_MS = 8_640_000_000_000_000;
-
-/** RFC 3339 in UTC with milliseconds. */
-function timestamp(atMs: number): string {
-  return new Date(Math.min(natural(atMs), MAX_TIME_MS)).toISOString();
 }

@@ -1,5 +1,6 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { GENESIS, hashOf, isHash, readSeal, sealLine } from '../../../src/core/record/chain.ts';
 
@@ -21,6 +22,21 @@ test('anyone can verify a line with a shell: the documented command', { skip: no
   const script = 'printf %s "${line%,\\"hash\\":*}" | sha256sum';
   const printed = execFileSync('sh', ['-c', script], { env: { ...process.env, line }, encoding: 'utf8' });
   assert.equal(printed.split(' ')[0], hash);
+});
+
+test('lines of any length and any text are hashed as the bytes that are written', () => {
+  for (const text of [
+    '',
+    'é'.repeat(40_000),
+    'x'.repeat(65_000),
+    'x'.repeat(70_000),
+    '世'.repeat(65_536),
+    'a\ud800b',
+  ]) {
+    const { line, hash } = sealLine(`{"text":"${text}","sallyport":{`, GENESIS);
+    const covered = bytes(line.slice(0, line.lastIndexOf(',"hash":"')));
+    assert.equal(hash, createHash('sha256').update(covered).digest('hex'));
+  }
 });
 
 test('a line with another hash than its own is not intact', () => {
