@@ -77,7 +77,7 @@ export class Http1Exchange extends OpenExchange {
     const isTrailed = trailers !== undefined && trailers.length > 0;
     const needsLength = !isTrailed && this.#hasBody(status) && !hasField(headers, 'content-length');
     this.#begin(status, needsLength ? [...headers, 'content-length', String(body?.length ?? 0)] : headers);
-    this.respondEnd(trailers, body);
+    this.#end(trailers, body, body === undefined ? undefined : asOneWrite(body));
   }
 
   override respondHead(status: number, headers: HeaderList): void {
@@ -100,13 +100,18 @@ export class Http1Exchange extends OpenExchange {
   }
 
   override respondEnd(trailers: HeaderList | undefined, lastChunk: Uint8Array | undefined): void {
+    this.#end(trailers, lastChunk, lastChunk);
+  }
+
+  /** `written`: what is handed to Node for the bytes of `last`. */
+  #end(trailers: HeaderList | undefined, last: Uint8Array | undefined, written: Uint8Array | string | undefined): void {
     if (!this.isOpen || this.#response.writableEnded) return;
     try {
       if (trailers !== undefined && trailers.length > 0) this.#response.addTrailers(pairs(trailers));
-      if (lastChunk === undefined || lastChunk.length === 0) this.#response.end();
+      if (last === undefined || last.length === 0) this.#response.end();
       else {
-        this.#count(lastChunk.length);
-        this.#response.end(lastChunk);
+        this.#count(last.length);
+        this.#response.end(written, 'latin1');
       }
     } catch (error) {
       this.unwritable(error);
@@ -160,7 +165,8 @@ export class Http1Exchange extends OpenExchange {
   protected override writeRefusal(answer: RefusalAnswer): void {
     if (answer.close) this.#connection.closeAfter(this);
     this.#begin(answer.status, answer.headers);
-    this.respondEnd(undefined, answer.body === '' ? undefined : Buffer.from(answer.body));
+    const body = Buffer.from(answer.body);
+    this.#end(undefined, body, asOneWrite(body));
   }
 
   protected override kill(): void {
@@ -206,6 +212,18 @@ export class Http1Exchange extends OpenExchange {
     this.bytesIn = socket.bytesRead - tunnel.readBefore;
     this.bytesOut = socket.bytesWritten - tunnel.writtenBefore;
   }
+}
+
+/** Up to this size a body that leaves with its head is copied, bytes. */
+const ONE_WRITE_BYTES = 16_384;
+
+/**
+ * A body in the form in which Node writes it together with its head: a string, of which each character is a byte. Bytes would be a second piece, and two pieces
+ * a list with an object for each.
+ */
+function asOneWrite(body: Uint8Array): Uint8Array | string {
+  if (body.length > ONE_WRITE_BYTES) return body;
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
 }
 
 function ignore(): void {
