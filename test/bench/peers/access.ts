@@ -75,14 +75,10 @@ export function ruleCount(policy: Exclude<PolicyName, 'rbac' | 'json-body'>): nu
 
 /** Files of a policy folder, by their path in it; OPA and Sallyport load the same. */
 export function regoFiles(policy: PolicyName): { readonly 'policy.rego': string; readonly 'data.json': string } {
-  switch (policy) {
-    case 'rbac':
-      return { 'policy.rego': `${HEAD}${GRANTED}\nallow if granted\n`, 'data.json': json(ACCESS) };
-    case 'json-body':
-      return { 'policy.rego': `${HEAD}${GRANTED}${BY_BODY}`, 'data.json': json(ACCESS) };
-    default:
-      return { 'policy.rego': `${HEAD}${ruleFacts(ruleCount(policy)).map(rule).join('')}`, 'data.json': json({}) };
-  }
+  if (policy === 'rbac') return { 'policy.rego': `${HEAD}${GRANTED}\nallow if granted\n`, 'data.json': json(ACCESS) };
+  if (policy === 'json-body') return { 'policy.rego': `${HEAD}${GRANTED}${BY_BODY}`, 'data.json': json(ACCESS) };
+  const rules = ruleFacts(ruleCount(policy)).map(rule);
+  return { 'policy.rego': `${HEAD}${rules.join('')}`, 'data.json': json({}) };
 }
 
 const HEAD = `package envoy.authz

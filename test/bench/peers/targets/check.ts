@@ -58,7 +58,10 @@ async function tried(world: World, target: Target, policy: PolicyName): Promise<
   try {
     running = await target.start(world, policy);
     const said = [`ready in ${running.readyMs.toFixed(0)} ms`];
-    for (const each of policy === 'rbac' ? PROTOCOLS : []) said.push(await moment(world, running, each));
+    for (const each of policy === 'rbac' ? PROTOCOLS : []) {
+      // Not every target speaks every protocol.
+      said.push(await moment(world, running, each).catch((error: Error) => `${each.protocol}: ${error.message}`));
+    }
     return [...said, `${memoryOf(running.pids).rssMiB.toFixed(0)} MiB`].join('; ');
   } catch (error) {
     process.exitCode = 1;

@@ -10,7 +10,7 @@ import type { Judge, PolicyName, RunningTarget, Target, World } from '../target.
 import { envoyConfig, type EnvoyArrangement } from './envoy-config.ts';
 import { opaVersion, startOpa } from './opa.ts';
 import type { ProxyProcess } from './proxy-process.ts';
-import { startProxy } from './proxy-process.ts';
+import { decisionLog, startProxy } from './proxy-process.ts';
 import { started } from './started.ts';
 
 const run = promisify(execFile);
@@ -26,7 +26,7 @@ function alone(id: string, title: string, kind: 'none' | 'rbac', isLogging: bool
     version: envoyVersion,
     cannot: (policy) => (kind === 'rbac' ? rbacCannot(policy) : undefined),
     start: async (world, policy) => {
-      const accessLog = world.slowLog ?? join(world.folder, `${id}.ndjson`);
+      const accessLog = await decisionLog(world, id);
       const arrangement = { judge: { kind }, ...(isLogging && { accessLog }) };
       const [command, port] = await Promise.all([installEnvoy(), freePort()]);
       const begun = performance.now();

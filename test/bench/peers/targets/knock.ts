@@ -7,7 +7,7 @@ import type { Judge, PolicyName, World } from '../target.ts';
 import type { ProxyProcess } from './proxy-process.ts';
 
 /** A first request may take as long as compiling a large policy on a loaded machine. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 const LOOK_MS = 3;
 const ANSWER_MS = 5_000;
 

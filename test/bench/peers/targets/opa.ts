@@ -8,7 +8,7 @@ import { DECISION } from '../access.ts';
 import { buildGo } from '../go-build.ts';
 import type { PolicyName, World } from '../target.ts';
 import { writePolicy } from './policy-folder.ts';
-import { startProxy, type ProxyProcess } from './proxy-process.ts';
+import { decisionLog, startProxy, type ProxyProcess } from './proxy-process.ts';
 
 const run = promisify(execFile);
 const SOURCES = fileURLToPath(new URL('../opa-go', import.meta.url));
@@ -41,7 +41,7 @@ export async function startOpa(world: World, policy: PolicyName, id: string, isL
     'error',
     '--skip-version-check',
   ];
-  const path = world.slowLog ?? join(world.folder, `${id}.ndjson`);
+  const path = await decisionLog(world, id);
   const begun = performance.now();
   const process = startProxy(world, {
     name: `${id}-opa`,

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -33,6 +34,14 @@ export type ProxyCommand = {
   /** Which of its outputs is its decision log, that goes to `path`; the rest goes to `NAME.log` in the world's folder. */
   readonly decisions?: { readonly from: 'stdout' | 'stderr'; readonly path: string };
 };
+
+/** Where a target's decision log goes: a file that begins anew with each start, or what the world has in its place. */
+export async function decisionLog({ folder, slowLog }: World, id: string): Promise<string> {
+  if (slowLog !== undefined) return slowLog;
+  const path = join(folder, `${id}.ndjson`);
+  await rm(path, { force: true });
+  return path;
+}
 
 /** Starts a process on the target's core, so that its id is the program's own: what is put before it only sets something and becomes it. */
 export function startProxy(world: World, { name, command, args, env, decisions }: ProxyCommand): ProxyProcess {

@@ -7,7 +7,7 @@ import { freePorts } from '../../../support/free-ports.ts';
 import { DECISION } from '../access.ts';
 import type { PolicyName, RunningTarget, Target, World } from '../target.ts';
 import { writePolicy } from './policy-folder.ts';
-import { startProxy } from './proxy-process.ts';
+import { decisionLog, startProxy } from './proxy-process.ts';
 import { started } from './started.ts';
 
 const run = promisify(execFile);
@@ -37,7 +37,7 @@ function sallyport(id: string, title: string, tls: Readonly<Record<string, unkno
     version: async () => {
       await build();
       const { stdout } = await run(process.execPath, [MAIN, '--version']);
-      return `Sallyport ${stdout.trim()}, Node ${process.version.slice(1)}`;
+      return stdout.trim().replace(/^sallyport/, 'Sallyport');
     },
     cannot: () => undefined,
     start: (world, policy) => start(world, policy, id, tls),
@@ -53,6 +53,7 @@ async function start(
   await build();
   const [bundle, [port = 0]] = await Promise.all([writePolicy(world, policy), freePorts(1)]);
   const { folder, upstream, slowLog } = world;
+  const journal = await decisionLog(world, id);
   const config = join(folder, `${id}.json`);
   const settings = {
     identity: {
@@ -62,7 +63,7 @@ async function start(
     },
     inbound: [{ listen: `127.0.0.1:${port}`, upstream: `auto://127.0.0.1:${upstream.h2c}`, tls }],
     policy: { bundle, decision: DECISION },
-    journal: [slowLog === undefined ? `file:${join(folder, `${id}.ndjson`)}` : 'stdout'],
+    journal: [slowLog === undefined ? `file:${journal}` : 'stdout'],
   };
   await writeFile(config, JSON.stringify(settings));
   const begun = performance.now();
@@ -70,7 +71,7 @@ async function start(
     name: id,
     command: process.execPath,
     args: [MAIN, 'run', '--config', config],
-    ...(slowLog !== undefined && { decisions: { from: 'stdout', path: slowLog } }),
+    ...(slowLog !== undefined && { decisions: { from: 'stdout', path: journal } }),
   });
   const policyFile = join(bundle, 'policy.rego');
   return started({ world, policy, judge: 'Rego', port, processes: [sidecar], begun, policyFile });
