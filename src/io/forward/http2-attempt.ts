@@ -1,5 +1,5 @@
-import { constants, type ClientHttp2Stream } from 'node:http2';
-import { addAbortSignal } from 'node:stream';
+import { constants, type ClientHttp2Stream, type IncomingHttpStatusHeader } from 'node:http2';
+import { addAbortSignal, Duplex } from 'node:stream';
 
 import type { HeaderList } from '../../core/kernel/headers.ts';
 import type { Fault } from '../../core/model/faults.ts';
@@ -13,6 +13,13 @@ const LINGER_MS = 5_000;
 /** Destroying a stream by a signal is the one way to have node:http2 send CANCEL and nothing before it. */
 const ABORTED = AbortSignal.abort();
 
+const ATTEMPT = Symbol('attempt');
+
+/** The way back from a stream's events to its attempt, without a closure for each. */
+type Stream = ClientHttp2Stream & { [ATTEMPT]?: Http2Attempt | undefined };
+
+const NO_TRAILERS: HeaderList = [];
+
 export type AttemptEnd =
   | { readonly kind: 'complete'; readonly trailers: HeaderList }
   | {
@@ -25,8 +32,6 @@ export type AttemptEnd =
 /** Who opened a stream, and hears what it brings. */
 export interface AttemptOwner {
   readonly answer: AnswerSink;
-  /** The agent has taken what was written. */
-  drained(): void;
   /** The stream is over; not called for one that was reset by us. */
   ended(end: AttemptEnd): void;
 }
@@ -35,26 +40,26 @@ export interface AttemptOwner {
 export class Http2Attempt {
   readonly stream: ClientHttp2Stream;
   readonly #lease: Lease;
-  readonly #endSeen: () => boolean;
   /** Let go at the end: node:http2's native half keeps the stream, and all it can reach, until the next full collection. */
   #owner: AttemptOwner | undefined;
-  #trailers: HeaderList = [];
+  #trailers = NO_TRAILERS;
   #answered = false;
-  #error: Error | undefined;
+  #endSeen = false;
+  #error: Error | undefined = undefined;
 
   constructor(stream: ClientHttp2Stream, lease: Lease, owner: AttemptOwner) {
     this.stream = stream;
     this.#lease = lease;
     this.#owner = owner;
-    this.#endSeen = watchEndOfStream(stream);
-    stream.on('response', (headers, _flags, raw) => this.#head(headers[':status'] ?? 0, raw));
-    stream.on('headers', (headers, _flags, raw) => this.#owner?.answer.interim(headers[':status'] ?? 0, fieldsOf(raw)));
-    stream.on('data', (chunk: Buffer) => this.#owner?.answer.data(chunk));
-    stream.on('drain', () => this.#owner?.drained());
-    stream.on('trailers', (_headers, _flags, raw) => (this.#trailers = fieldsOf(raw)));
-    stream.on('end', () => this.#ended());
-    stream.on('error', (error) => (this.#error = error));
-    stream.on('close', () => this.#closed());
+    (stream as Stream)[ATTEMPT] = this;
+    stream.push = watchedPush;
+    stream.on('response', onResponse);
+    stream.on('headers', onInterim);
+    stream.on('data', onData);
+    stream.on('trailers', onTrailers);
+    stream.on('end', onEnd);
+    stream.on('error', onError);
+    stream.on('close', onClose);
   }
 
   /**
@@ -73,16 +78,38 @@ export class Http2Attempt {
     else if (!stream.writableFinished) stream.setTimeout(LINGER_MS, () => this.reset());
   }
 
-  #head(status: number, raw: readonly string[]): void {
+  interim(status: number, raw: readonly string[]): void {
+    this.#owner?.answer.interim(status, fieldsOf(raw));
+  }
+
+  head(status: number, raw: readonly string[]): void {
     this.#answered = true;
     this.#owner?.answer.head(status, fieldsOf(raw));
   }
 
-  #ended(): void {
-    if (this.#endSeen()) this.#finish({ kind: 'complete', trailers: this.#trailers });
+  data(chunk: Uint8Array): void {
+    this.#owner?.answer.data(chunk);
   }
 
-  #closed(): void {
+  trailers(raw: readonly string[]): void {
+    this.#trailers = fieldsOf(raw);
+  }
+
+  /** END_STREAM was received; what came before it may still have to be read. */
+  endSeen(): void {
+    this.#endSeen = true;
+  }
+
+  ended(): void {
+    if (this.#endSeen) this.#finish({ kind: 'complete', trailers: this.#trailers });
+  }
+
+  failed(error: Error): void {
+    this.#error = error;
+  }
+
+  closed(): void {
+    (this.stream as Stream)[ATTEMPT] = undefined;
     this.#lease.release();
     if (this.#owner === undefined) return;
     const { rstCode, id } = this.stream;
@@ -101,24 +128,47 @@ export class Http2Attempt {
   #finish(end: AttemptEnd): void {
     const owner = this.#owner;
     this.#owner = undefined;
-    this.#trailers = [];
+    this.#trailers = NO_TRAILERS;
     owner?.ended(end);
   }
 }
 
 /**
- * Tells whether END_STREAM was received. node:http2 emits `end`, and no error, also where a stream is reset with NO_ERROR or CANCEL and where the
+ * Tells of END_STREAM. node:http2 emits `end`, and no error, also where a stream is reset with NO_ERROR or CANCEL and where the
  * connection closes under it, so `end` alone cannot be taken for the end of an answer. In those cases it marks the stream closed before it pushes the
- * end of data; on END_STREAM it pushes first.
+ * end of data; on END_STREAM it pushes first. Shared by all streams.
  */
-function watchEndOfStream(stream: ClientHttp2Stream): () => boolean {
-  let seen = false;
-  const push = stream.push.bind(stream);
-  stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
-    if (chunk === null && !stream.closed) seen = true;
-    return push(chunk, encoding);
-  };
-  return () => seen;
+function watchedPush(this: ClientHttp2Stream, chunk: unknown, encoding?: BufferEncoding): boolean {
+  if (chunk === null && !this.closed) (this as Stream)[ATTEMPT]?.endSeen();
+  return Duplex.prototype.push.call(this, chunk, encoding);
+}
+
+function onResponse(this: ClientHttp2Stream, headers: IncomingHttpStatusHeader, _flags: number, raw: string[]): void {
+  (this as Stream)[ATTEMPT]?.head(headers[':status'] ?? 0, raw);
+}
+
+function onInterim(this: ClientHttp2Stream, headers: IncomingHttpStatusHeader, _flags: number, raw: string[]): void {
+  (this as Stream)[ATTEMPT]?.interim(headers[':status'] ?? 0, raw);
+}
+
+function onData(this: ClientHttp2Stream, chunk: Buffer): void {
+  (this as Stream)[ATTEMPT]?.data(chunk);
+}
+
+function onTrailers(this: ClientHttp2Stream, _headers: unknown, _flags: number, raw: string[]): void {
+  (this as Stream)[ATTEMPT]?.trailers(raw);
+}
+
+function onEnd(this: ClientHttp2Stream): void {
+  (this as Stream)[ATTEMPT]?.ended();
+}
+
+function onError(this: ClientHttp2Stream, error: Error): void {
+  (this as Stream)[ATTEMPT]?.failed(error);
+}
+
+function onClose(this: ClientHttp2Stream): void {
+  (this as Stream)[ATTEMPT]?.closed();
 }
 
 /** Without pseudo-header fields. */

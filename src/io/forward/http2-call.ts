@@ -126,10 +126,6 @@ class Http2Call implements UpstreamCall, Opener, AttemptOwner {
     this.#attempt?.reset();
   }
 
-  drained(): void {
-    this.#pump?.drained();
-  }
-
   ended(end: AttemptEnd): void {
     if (this.#cancelled) return;
     const pauseMs = this.#repeater.repeatsIn(end, this.#pump?.replayable ?? true, this.#attempts);
