@@ -89,7 +89,9 @@ async function measureStep(
     await end?.();
   }
   if (workload.trouble === undefined) refuseWrong(result);
-  return { ...figuresOf(result, step), ...memoryOf(running.pids), readyMs: running.readyMs, loadAverage: before };
+  const { cpuMicros, ...others } = figuresOf(result, step);
+  const cpu = workload.trouble?.hasOtherRequests ? {} : { cpuMicros };
+  return { ...cpu, ...others, ...memoryOf(running.pids), readyMs: running.readyMs, loadAverage: before };
 }
 
 /** In calm every answer is the right one; what cannot do that is not compared. */
@@ -105,7 +107,7 @@ function refuseWrong({ requests, unexpected, failed, firstUnexpected, firstFailu
   if (idleClosed > 0) throw new Error(`${idleClosed} idle connections were closed`);
 }
 
-function figuresOf(result: LoadResult, step: LoadStep): Sample['figures'] {
+function figuresOf(result: LoadResult, step: LoadStep): Sample['figures'] & { readonly cpuMicros: number } {
   const { requests, unexpected, failed, perSecond, cpuMicrosPerRequest, latencyMicros, otherLoad } = result;
   const { p50, p90, p99, p999 } = latencyMicros;
   const common = {

@@ -255,6 +255,13 @@ describe('the page', () => {
     assert.match(text, /Meanwhile: others used 3 % \(at most 20 %\)\./);
   });
 
+  test('warns where other work took more than a tenth of the machine', () => {
+    const text = (loads: readonly number[]): string => page(run([samples('sallyport', 'otherLoad', loads)]), [GET], []);
+    assert.match(text([0.05, 0.5, 0.6]), /\*\*The machine was busy: other work used 50 % of it/);
+    assert.doesNotMatch(text([0.05, 0.1, 0.6]), /busy/);
+    assert.doesNotMatch(page(run([]), [GET], []), /busy/);
+  });
+
   test('says when, at which commit, how, on what', () => {
     const text = page(run([]), [GET], []);
     for (const fact of [

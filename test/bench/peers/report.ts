@@ -3,6 +3,7 @@ import type { Aim, Verdict } from './aims.ts';
 import type { Machine } from './machine.ts';
 import { latencyTable, costTable, loadLine, startTable } from './tables.ts';
 import type { Shown } from './tables.ts';
+import { median } from './stats.ts';
 import type { Sample } from './stats.ts';
 import { rounded } from './rounding.ts';
 import type { Judge } from './target.ts';
@@ -41,6 +42,7 @@ export function page(run: Run, workloads: readonly Workload[], aims: readonly Ai
   const parts = [
     '# Side by side with Envoy, OPA and nginx',
     opening(run),
+    warning(run),
     '## Aims, and what became of them',
     aimsTable(run, aims),
     '## How it was measured',
@@ -68,16 +70,25 @@ function opening({ date, commit, command, rounds, seconds, minutes }: Run): stri
 Every ratio is the median of the ratios of the rounds, and in brackets the least and the greatest of them. Below 1 is cheaper or faster. In Sallyport's rows a ratio is **bold** where all rounds agree that it is ahead, and **bold with \`behind\`** where all agree that it is behind; the rest is within the noise of the machine.`;
 }
 
+/** Other work that uses more of the machine than this makes latency and throughput useless, and CPU a request uncertain. */
+const MOST_OTHER_LOAD = 0.1;
+
+function warning({ samples }: Run): string {
+  const other = median(samples.flatMap(({ figures }) => figures.otherLoad ?? []));
+  if (other === undefined || other <= MOST_OTHER_LOAD) return '';
+  return `**The machine was busy: other work used ${percent(other)} of it (median of all figures). Latency and throughput below are those of a starved machine; the ratios of CPU are uncertain.**`;
+}
+
 const METHOD = `- All proxies hold the same certificates (P-256), speak TLS 1.3 only, require a client certificate, and forward to the same small upstream on loopback. OPA and Sallyport run the very same Rego; the native filter gets the same rules in its own language. Before a target is measured it has to let the right request in and keep the wrong ones out.
 - One worker each. Where the machine has the cores, all processes of a target share one, and load and upstream share another.
 - In each round all targets take their turn, from another first one each time, so that drift of the machine falls on all alike.
-- CPU: user and system time of all processes of a target, from the kernel's accounting, over the requests of the window. Counted by the kernel even where other work slows the clock on the wall, but caches and wake-ups are still shared: CPU at a constant rate is higher than saturated, since fewer wake-ups serve several requests.
+- CPU: user and system time of all processes of a target, from the kernel's accounting, over the requests of the window. At a constant rate it is higher than saturated, since fewer requests share a wake-up: compare only within a table.
 - Saturated: 32 requests at once, each connection asking again when it was answered. At a rate: requests evenly spaced over all connections, latency counted from when a request was due, so that a stall is charged for everything that it held up.
 - Memory: resident memory of all processes of a target after the load, and in brackets the sum of what each had at most.
 - Start: from the start of the first process until an allowed request was answered.
 - "Others": the share of the machine's CPU time that went neither to the target nor to the load, the median of the figures and the greatest.`;
 
-const CAVEATS = `- OPA's own plugin for Envoy cannot be had from the package registries. A small server stands for it: OPA's library, prepared query, the same ext_authz interface over a unix socket, and its decision log as JSON lines on standard output. It does less than the plugin, so the plugin is not cheaper than what stands here.
+const CAVEATS = `- OPA's own plugin for Envoy cannot be had from the package registries. OPA itself stands here, unmodified, built from its library with a small ext_authz server of ours that does what the plugin does: prepared query, unix socket, and OPA's own decision log on its console, which goes to a file.
 - The peers are measured with and without their log, Sallyport only with its records: it has no switch that leaves a decision unrecorded. Its records are chained by hashes and kept in order, which none of the others does.
 - Envoy's native RBAC filter knows no Rego, no data from elsewhere, no bodies. It is the fastest way to put rules into Envoy, and shows what the hop to OPA costs.
 - Loopback, small virtual machines, one core: figures of one run on one machine. Ratios move by a fifth from machine to machine; a single figure says nothing.

@@ -27,6 +27,8 @@ export type End = () => Promise<void>;
 export type Trouble = {
   /** Begins when the target answers. */
   readonly make?: (scene: Scene) => Promise<End>;
+  /** It asks so much of the target that its CPU time cannot be put down to the requests that are counted. */
+  readonly hasOtherRequests?: true;
   /** The target is told to write its log into a pipe that is read slowly. */
   readonly slowLog?: true;
 };

@@ -114,7 +114,8 @@ export const WORKLOADS: readonly Workload[] = [
   {
     id: 'h1-get',
     title: 'HTTP/1.1 keep-alive, answers of 1 KB',
-    explains: '32 connections, `GET`, answers of 1,000 bytes, role-based policy with 20 agents and 33 grants.',
+    explains:
+      '32 connections, `GET`, answers of 1,000 bytes, role-based policy with 20 agents, 10 roles and 30 grants.',
     policy: 'rbac',
     targets: EVERYBODY,
     steps: [saturated(http1), atRate(RATE, http1), atRate(2 * RATE, http1)],
@@ -248,8 +249,12 @@ export const WORKLOADS: readonly Workload[] = [
   troubled(
     'trouble-flood',
     'Under trouble: another peer floods',
-    `${VICTIM_RATE} requests a second of one peer, whose latency is shown, while another asks for ten times as many. The flood comes from a process of its own on the core of the load.`,
-    { steps: [atRate(VICTIM_RATE, http1)], targets: [...JUDGES], trouble: { make: flooding(10 * VICTIM_RATE) } },
+    `${VICTIM_RATE} requests a second of one peer, whose latency is shown, while another asks for ten times as many. The flood comes from a process of its own on the core of the load. CPU is not shown, since it is that of both peers' requests.`,
+    {
+      steps: [atRate(VICTIM_RATE, http1)],
+      targets: [...JUDGES],
+      trouble: { make: flooding(10 * VICTIM_RATE), hasOtherRequests: true },
+    },
   ),
   troubled(
     'trouble-slow-disk',
