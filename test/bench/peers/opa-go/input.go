@@ -22,14 +22,18 @@ func inputOf(request *authv3.CheckRequest) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{
+	input := map[string]any{
 		"attributes":     objectOf(request.GetAttributes().ProtoReflect()),
 		"parsed_path":    path,
 		"parsed_query":   query,
 		"parsed_body":    body,
 		"truncated_body": truncated,
 		"version":        map[string]any{"ext_authz": "v3", "encoding": "protojson"},
-	}, nil
+	}
+	if principal := request.GetAttributes().GetSource().GetPrincipal(); principal != "" {
+		input["source_principal"] = principal
+	}
+	return input, nil
 }
 
 // splitPath decodes the path once, and splits it after that; the query is an object of arrays.
