@@ -3,12 +3,11 @@ import { basename } from 'node:path';
 import type { Config } from '../core/config/config.ts';
 import type { Clock, Random } from '../core/kernel/clock.ts';
 import { err, ok, type Result } from '../core/kernel/result.ts';
-import type { LoadedPolicy } from '../core/policy/host.ts';
 import { callPlaces } from '../core/policy/call-places.ts';
 import { describeLoadProblem, type LoadProblem } from '../core/policy/load-problem.ts';
+import { compilePolicyModule } from '../core/policy/policy-module.ts';
 import { loadJudgedPolicy } from '../core/policy/second-opinion.ts';
 import { loadDescriptors } from '../core/request/descriptors.ts';
-import type { ProtoDescriptors } from '../core/request/grpc-body.ts';
 import type { OwnIdentity } from '../io/control/peer-connection.ts';
 import { newBundleState, type BundleState } from '../io/sources/bundle-state.ts';
 import type { Source } from '../io/sources/follower.ts';
@@ -17,10 +16,10 @@ import { createPolicySource } from '../io/sources/policy-source.ts';
 import type { Problems } from '../io/sources/problem.ts';
 import { readVerification } from '../io/sources/verification-keys.ts';
 import { createPolicyCompiler } from './policy-compiler.ts';
+import { policyDelivery, type ActivePolicy } from './policy-delivery.ts';
 import { followServedPolicy } from './served-policy.ts';
 
-/** What decides now: a policy revision, and the descriptors that came with it. Swapped as one. */
-export type ActivePolicy = { readonly policy: LoadedPolicy; readonly descriptors: ProtoDescriptors | undefined };
+export type { ActivePolicy } from './policy-delivery.ts';
 
 /** A policy of the configuration, followed. */
 export type Followed<T> = Source<T> & {
@@ -47,6 +46,8 @@ type Hooks<T> = {
   readonly onState?: (() => void) | undefined;
   /** For a bundle server that has to prove a SPIFFE ID: without it such a server is not asked. */
   readonly identity?: OwnIdentity | undefined;
+  /** Whether other threads are to have it, too (`ActivePolicy.delivery`). Default false. */
+  readonly deliver?: boolean | undefined;
 };
 
 /** Follows `policy.bundle`: every revision is loaded into a new instance, judged against the reference evaluator, then swapped. */
@@ -144,17 +145,19 @@ function ignore(): void {
 async function activate(
   revision: PolicyRevision,
   config: Config['policy'],
-  { clock, random }: Pick<Hooks<never>, 'clock' | 'random'>,
+  { clock, random, deliver = false }: Pick<Hooks<never>, 'clock' | 'random' | 'deliver'>,
 ): Promise<Result<ActivePolicy, Problems>> {
   const descriptors = revision.descriptors === undefined ? ok(undefined) : await loadDescriptors(revision.descriptors);
   if (!descriptors.ok) return err([`${config.protoDescriptors}: ${descriptors.error}`]);
-  const { wasm, plan, data, bundles } = revision;
-  const policy = await loadJudgedPolicy(
-    { wasm, plan, data, bundles, entrypoint: config.decision },
-    { clock, random, memoryBytes: config.memory, budget: config.budget },
-  );
+  const { plan, data, bundles } = revision;
+  const module = await compilePolicyModule(revision.wasm);
+  if (!module.ok) return err([describeLoadProblem(module.error)]);
+  const source = { wasm: module.value, plan, data, bundles, entrypoint: config.decision };
+  const bounds = { memoryBytes: config.memory, budget: config.budget };
+  const policy = await loadJudgedPolicy(source, { clock, random, ...bounds });
   if (!policy.ok) return err([describeLoadProblem(policy.error), ...callsOfMissing(policy.error, revision)]);
-  return ok(Object.freeze({ policy: policy.value, descriptors: descriptors.value }));
+  const delivery = deliver ? policyDelivery(source, module.value, revision.descriptors) : undefined;
+  return ok(Object.freeze({ policy: policy.value, descriptors: descriptors.value, delivery }));
 }
 
 /** Where a delivered policy calls what is not here, one line for each built-in whose call is found in the Rego beside it. */

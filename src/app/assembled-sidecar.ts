@@ -1,7 +1,6 @@
 import type { Config } from '../core/config/config.ts';
-import { createRecorder } from '../core/record/recorder.ts';
 import { createJournal, type Journal } from '../io/journal/journal.ts';
-import { DEFAULT_JOURNAL, type JournalLog } from '../io/journal/settings.ts';
+import { DEFAULT_JOURNAL, type JournalLog, type JournalSettings } from '../io/journal/settings.ts';
 import { createTokenCheck } from '../io/keys/token-check.ts';
 import type { Source } from '../io/sources/follower.ts';
 import type { IdentitySnapshot } from '../io/sources/identity-source.ts';
@@ -14,18 +13,20 @@ import {
   type CandidateFollower,
   type PolicyFollower,
 } from './active-policy.ts';
+import { assemblePlane } from './assembled-plane.ts';
 import { readCallerToken } from './caller-token.ts';
 import { controlIdentity } from './control-identity.ts';
 import { receiversOf, statusReporterOf } from './control-plane.ts';
 import { ListenFault, type BoundPorts, type CallerTokens, type DataPlane, type InForce } from './data-plane.ts';
 import { destinationProblems } from './outbound.ts';
 import { createPeerJudges, type PeerJudges } from './peer-judges.ts';
-import { ServingPorts, type ServingDeps } from './serving-ports.ts';
 import type { Figures } from '../io/telemetry/figures.ts';
+import type { ThreadMetrics } from '../io/telemetry/thread-metrics.ts';
 import type { SidecarObserver } from './observer.ts';
 import { sidecarStatus, type SidecarStatus } from './sidecar-status.ts';
 import { followIdentity } from './identity.ts';
 import { createRandom, systemClock } from './system.ts';
+import { WORKER_LINGER_MS, workerCount } from './worker-count.ts';
 
 /** Least time for writing what is queued when the process ends, milliseconds. */
 const JOURNAL_GRACE_MS = 2_000;
@@ -45,9 +46,12 @@ export class StartFault extends Error {
 }
 
 /** Whether each part can do its work; `detail` says what is missing. */
-export type Readiness = Readonly<
-  Record<'policy' | 'identity' | 'upstream' | 'journal', { readonly ok: boolean; readonly detail: string }>
->;
+export type Readiness = Readonly<Record<'policy' | 'identity' | 'upstream' | 'journal', PartReadiness>> & {
+  /** Only where several threads serve. */
+  readonly workers?: PartReadiness;
+};
+
+type PartReadiness = { readonly ok: boolean; readonly detail: string };
 
 /** The sidecar of one agent: wires sources, gates, listeners and journal. Without effects until `prepare`. */
 export class Sidecar {
@@ -69,26 +73,25 @@ export class Sidecar {
   #warned: ReadonlySet<string> = new Set();
   #stopped: Promise<number> | undefined;
 
-  constructor(config: Config, observer: SidecarObserver) {
+  /** `threadMetrics`: where several threads serve and somebody reads metrics; decisions are then counted there, not by `observer`. */
+  constructor(config: Config, observer: SidecarObserver, threadMetrics?: ThreadMetrics) {
     this.#config = config;
     this.#observer = observer;
-    const { records, bytes, wait, whenFull } = config.journalQueue;
-    this.#journal = createJournal(
-      { ...DEFAULT_JOURNAL, sinks: config.journal, queueRecords: records, queueBytes: bytes, waitMs: wait, whenFull },
-      {
-        clock: systemClock,
-        log: this.#journalLog(),
-        random: createRandom(),
-        receiver: receiversOf(config.journal, systemClock),
-      },
-    );
+    this.#journal = createJournal(journalSettings(config), {
+      clock: systemClock,
+      log: this.#journalLog(),
+      random: createRandom(),
+      receiver: receiversOf(config.journal, systemClock),
+    });
     const inForce: InForce = {
       identity: () => this.#identity.current,
       policy: () => this.#policy.current,
       candidate: () => this.#candidate?.current,
     };
     this.#judges = createPeerJudges(inForce.identity, config.identity.requireRevocationLists, systemClock);
-    this.#plane = new ServingPorts({ ...config, mode: config.policy.mode }, this.#servingDeps(inForce));
+    const parts = { inForce, judges: this.#judges, journal: this.#journal, observer, threadMetrics };
+    this.#plane = assemblePlane(config, parts);
+    const deliver = this.#plane.workers !== undefined;
     this.#identity = followIdentity(config.identity, {
       onChange: (snapshot) => this.#onIdentity(snapshot),
       onProblem: (problems) => this.#observer.source('identity', problems),
@@ -106,6 +109,7 @@ export class Sidecar {
       onWarning: (warning) => this.#observer.log.warn({ source: 'policy' }, warning),
       onState: () => this.#status?.changed(),
       identity,
+      deliver,
     });
     this.#candidate = followCandidate(config.policy, {
       clock: systemClock,
@@ -114,6 +118,7 @@ export class Sidecar {
       onProblem: (problems) => this.#observer.source('candidate', problems),
       onWarning: (warning) => this.#observer.log.warn({ source: 'candidate' }, warning),
       identity,
+      deliver,
     });
     this.#status = statusReporterOf(
       config.status,
@@ -222,6 +227,7 @@ export class Sidecar {
       policy: readiness(draining ?? this.#policyObstacle()),
       identity: readiness(draining ?? this.#identityObstacle() ?? (await this.#keyObstacle())),
       journal: readiness(draining ?? this.#journalObstacle()),
+      ...(this.#plane.workers && { workers: readiness(draining ?? this.#workersObstacle()) }),
     };
   }
 
@@ -240,10 +246,17 @@ export class Sidecar {
       policy: this.#policy,
       candidate: this.#candidate,
       bound: this.#bound,
+      workers: this.#plane.workers,
     });
   }
 
-  /** Figures of this moment, for metrics. */
+  /** All metrics in the Prometheus text format. */
+  async metrics(): Promise<string> {
+    await this.#plane.refresh();
+    return (await this.#observer.metrics()) + (await this.#plane.decisions());
+  }
+
+  /** Figures of this moment, for metrics; of other threads, as `metrics` asked for them last. */
   figures(): Figures {
     return {
       ...this.#plane.figures,
@@ -277,20 +290,6 @@ export class Sidecar {
   async #giveUp(problems: Problems, cause: StartFault['cause']): Promise<never> {
     await this.stop(0);
     throw new StartFault(problems, cause);
-  }
-
-  #servingDeps(inForce: InForce): ServingDeps {
-    return {
-      inForce,
-      judges: this.#judges,
-      journal: this.#journal,
-      record: () => {
-        const recorder = createRecorder({ labels: this.#observer.labels, chainStart: this.#journal.chainStart() });
-        return (facts) => recorder.record(facts);
-      },
-      observer: this.#observer,
-      problem: (error) => this.#observer.log.error({ error: String(error) }, 'a fault of ours cost a connection'),
-    };
   }
 
   #onIdentity(snapshot: IdentitySnapshot): void {
@@ -366,6 +365,11 @@ export class Sidecar {
     return failing.length === 0 ? undefined : `cannot write to ${failing.map((sink) => sink.name).join(', ')}`;
   }
 
+  /** Before the listeners are opened none is missed. */
+  #workersObstacle(): string | undefined {
+    return this.#bound !== undefined && this.#plane.workers?.serving === 0 ? 'no worker is serving' : undefined;
+  }
+
   #identityObstacle(): string | undefined {
     const identity = this.#identity.current;
     if (identity === undefined) {
@@ -379,6 +383,14 @@ export class Sidecar {
     const identity = this.#identity.current;
     return identity && this.#tokenCheck(identity.privateKey);
   }
+}
+
+function journalSettings(config: Config): JournalSettings {
+  const { records, bytes, wait, whenFull } = config.journalQueue;
+  const queue = { queueRecords: records, queueBytes: bytes, waitMs: wait, whenFull };
+  // Workers gather lines, too.
+  const lingerMs = DEFAULT_JOURNAL.lingerMs - (workerCount(config) > 1 ? WORKER_LINGER_MS : 0);
+  return { ...DEFAULT_JOURNAL, ...queue, lingerMs, sinks: config.journal };
 }
 
 function readiness(obstacle: string | undefined): { readonly ok: boolean; readonly detail: string } {

@@ -49,7 +49,11 @@ export interface DataPlane {
   stop(graceMs: number): Promise<void>;
   /** Inbound listeners behind which no agent accepts connections. */
   silent(): Promise<readonly string[]>;
+  /** Brings `figures` and what `decisions` tells up to date. */
+  refresh(): Promise<void>;
   readonly figures: PlaneFigures;
+  /** Metrics of what was decided, as text, where they are not counted in the thread that owns the plane; else empty. */
+  decisions(): Promise<string>;
   /** Undefined where one thread does everything. */
   readonly workers: WorkerFigures | undefined;
 }

@@ -16,6 +16,11 @@ export type SharedDeps = Omit<GateDeps<HttpExchange, TcpExchange>, 'forward' | '
   readonly problem: (error: unknown) => void;
 };
 
+/** As it is written in the configuration, and stands in records. */
+export function nameOfAddress({ host, port }: Inbound['listen']): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** One entry of `inbound`: a listener, its gate and its way to the agent. */
 export class InboundPort {
   readonly name: string;
@@ -28,9 +33,8 @@ export class InboundPort {
 
   /** `sharedPort`: other threads listen there too; it stands for the port of the configuration. */
   constructor(inbound: Inbound, identity: IdentitySnapshot, shared: SharedDeps, sharedPort?: number) {
-    const { host, port } = inbound.listen;
     this.#sharedPort = sharedPort;
-    this.name = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    this.name = nameOfAddress(inbound.listen);
     this.#inbound = inbound;
     this.forwarder = createForwarder({ upstream: inbound.upstream, limits: inbound.limits });
     this.gate = new Gate<HttpExchange, TcpExchange>(

@@ -97,6 +97,14 @@ export class ServingPorts implements DataPlane {
     return this.#inbound.filter((_, index) => reachable[index] !== true).map((port) => port.name);
   }
 
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  decisions(): Promise<string> {
+    return Promise.resolve('');
+  }
+
   get figures(): PlaneFigures {
     return {
       connections: this.#ports.reduce((sum, port) => sum + port.connections, 0),

@@ -24,6 +24,8 @@ export type SidecarStatus = {
     readonly notAfter: string | undefined;
   };
   readonly policy: PolicyStatus & { readonly candidate?: PolicyStatus | undefined };
+  /** Threads that serve, where there are several. */
+  readonly workers?: { readonly configured: number; readonly serving: number; readonly ended: number };
   readonly listeners: { readonly inbound: readonly string[]; readonly outbound: readonly string[] };
   /** What is wrong with the newest content of anything that is followed, each with what it is of. */
   readonly problems: readonly string[];
@@ -41,11 +43,12 @@ export type StatusParts = {
   readonly policy: Part<{ readonly policy: Policy }>;
   readonly candidate: Part<{ readonly policy: Policy }> | undefined;
   readonly bound: { readonly inbound: readonly Endpoint[]; readonly outbound: readonly Endpoint[] } | undefined;
+  readonly workers?: SidecarStatus['workers'] | undefined;
 };
 
 /** Tells it. */
 export function sidecarStatus(parts: StatusParts): SidecarStatus {
-  const { config, started, draining, identity, policy, candidate, bound } = parts;
+  const { config, started, draining, identity, policy, candidate, bound, workers } = parts;
   const own = identity.current?.own;
   const notAfter = own && new Date(own.validUntilMs).toISOString();
   const onTrial = candidate && policyStatus(candidate, config.policy.candidate?.decision ?? config.policy.decision);
@@ -55,6 +58,7 @@ export function sidecarStatus(parts: StatusParts): SidecarStatus {
     draining,
     identity: { source: config.identity.source, id: own?.spiffeId, notAfter },
     policy: { ...policyStatus(policy, config.policy.decision), ...(onTrial && { candidate: onTrial }) },
+    ...(workers && { workers }),
     listeners: { inbound: bound?.inbound.map(shown) ?? [], outbound: bound?.outbound.map(shown) ?? [] },
     problems: [
       ...named('identity', identity.problem),

@@ -8,11 +8,13 @@ import { readConfig, type ConfigFileFault, type ConfigOrigin } from '../io/sourc
 import { createLog, type Log } from '../io/telemetry/log.ts';
 import { NULL_TELEMETRY } from '../io/telemetry/null-telemetry.ts';
 import type { createTelemetry } from '../io/telemetry/telemetry.ts';
+import type { ThreadMetrics } from '../io/telemetry/thread-metrics.ts';
 import { Sidecar, StartFault } from './assembled-sidecar.ts';
 import { createObserver, type SidecarObserver } from './observer.ts';
 import { ownVersion } from './own-version.ts';
 import { stopSignal } from './stop-signal.ts';
 import { systemClock } from './system.ts';
+import { workerCount } from './worker-count.ts';
 
 /** Exit codes of the process: as everywhere in the command line. */
 const DONE = 0;
@@ -39,7 +41,7 @@ export async function runSidecar(origin: ConfigOrigin, complain: Complain): Prom
     return config.error.kind === 'mistakes' ? WRONG_INPUT : OUTSIDE;
   }
   const stopped = stopSignal();
-  const running = new RunningSidecar(config.value, config.value.admin && (await loadMetrics()));
+  const running = new RunningSidecar(config.value, config.value.admin && (await loadMetrics(config.value)));
   const reload = (): void => void running.sidecar.reload();
   const retire = (): void => running.retire();
   process.on('SIGHUP', reload);
@@ -71,15 +73,18 @@ class RunningSidecar {
   readonly #version: string;
 
   /** `metrics`: undefined where nobody can read them. */
-  constructor(config: Config, metrics: typeof createTelemetry | undefined) {
+  constructor(config: Config, metrics: Metrics | undefined) {
     this.#config = config;
     this.#log = createLog(config.log.level);
     const version = ownVersion();
     this.#version = version;
     const telemetry =
-      metrics?.({ version }, { clock: systemClock, figures: () => this.sidecar.figures() }) ?? NULL_TELEMETRY;
+      metrics?.createTelemetry(
+        { version, decisions: metrics.threads === undefined },
+        { clock: systemClock, figures: () => this.sidecar.figures() },
+      ) ?? NULL_TELEMETRY;
     this.#observer = createObserver(telemetry, this.#log, { id: instanceId(), version, ...config.labels });
-    this.sidecar = new Sidecar(config, this.#observer);
+    this.sidecar = new Sidecar(config, this.#observer, metrics?.threads);
     this.#admin = config.admin && createAdmin(config.admin, this.#adminDeps());
     this.#probes = config.probes && createProbes(config.probes, this.#probesDeps());
   }
@@ -151,7 +156,7 @@ class RunningSidecar {
     return {
       health: () => ({ ok: true, detail: 'running' }),
       ready: () => this.sidecar.readiness(),
-      metrics: () => this.#observer.metrics(),
+      metrics: () => this.sidecar.metrics(),
       metricsType: this.#observer.contentType,
       status: () => ({ version: this.#version, ...this.sidecar.status() }),
       log: this.#log,
@@ -159,9 +164,18 @@ class RunningSidecar {
   }
 }
 
+type Metrics = {
+  readonly createTelemetry: typeof createTelemetry;
+  /** Where decisions are counted by several threads. */
+  readonly threads: ThreadMetrics | undefined;
+};
+
 /** The metrics library is loaded only where metrics are served: it costs 3 MiB and 5 % of the start. */
-async function loadMetrics(): Promise<typeof createTelemetry> {
-  return (await import('../io/telemetry/telemetry.ts')).createTelemetry;
+async function loadMetrics(config: Config): Promise<Metrics> {
+  const { createTelemetry } = await import('../io/telemetry/telemetry.ts');
+  if (workerCount(config) === 1) return { createTelemetry, threads: undefined };
+  const { createThreadMetrics } = await import('../io/telemetry/thread-metrics.ts');
+  return { createTelemetry, threads: createThreadMetrics() };
 }
 
 /** Which process wrote a record: the host and a part of its own, new with each start (OPA's label `id` is likewise). */

@@ -18,6 +18,10 @@ const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const JOURNAL = 'records.ndjson';
 const CONFIG_ENV = 'SALLYPORT_CONFIG';
 
+/** `TEST_WORKERS=2 npm test`: what holds with one thread has to hold with several. */
+const { TEST_WORKERS } = process.env;
+const WORKERS: RawConfig = TEST_WORKERS === undefined ? {} : { workers: Number(TEST_WORKERS) };
+
 /** Bound on every wait: a condition that has not come true by then never will. */
 const PATIENCE_MS = 30_000;
 const LOOK_MS = 10;
@@ -241,7 +245,7 @@ export async function startSidecar(
   config: RawConfig,
   stdout?: 'ignore' | 'pipe',
 ): Promise<SidecarProcess> {
-  const whole: RawConfig = { journal: [`file:${JOURNAL}`], admin: { listen: '127.0.0.1:0' }, ...config };
+  const whole: RawConfig = { journal: [`file:${JOURNAL}`], admin: { listen: '127.0.0.1:0' }, ...WORKERS, ...config };
   const sidecar = await spawnSidecar(context, folder, whole, stdout);
   await sidecar.until('the listeners', () => {
     if (!sidecar.isRunning) throw new Error(`the sidecar did not start\n${sidecar.story()}`);

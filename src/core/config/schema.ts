@@ -98,6 +98,8 @@ const policy = section({
     .describe('Descriptor set (`protoc --descriptor_set_out --include_imports`) that lets policy read gRPC messages.'),
 });
 
+const workersSetting = z.union([count(1, 64), z.literal('auto')], { error: 'a whole number from 1 to 64, or auto' });
+
 const journalQueue = section({
   records: count(16, 1_000_000).prefault(10_000).describe('Records that may wait to be written.'),
   bytes: size(64 * 1_024, 1_073_741_824)
@@ -127,6 +129,11 @@ export const configSchema = section({
   labels: mapOf('a name', /^[A-Za-z0-9_./-]{1,128}$/, z.string({ error: 'text' }))
     .prefault({})
     .describe('Fixed labels of every decision record, beside `id` and `version`.'),
+  workers: workersSetting
+    .prefault(1)
+    .describe(
+      'Threads that serve; `auto`: as many as there are cores to run on. With more than one, each has all listeners with a port, and the system spreads connections over them: `limits`, decision cache and policy `memory` are then those of each. Linux only.',
+    ),
   admin: section({
     listen: listen().describe('Address of `/healthz`, `/readyz` and `/metrics`: plain HTTP, on loopback.'),
     unsafeBeyondLoopback: flag()

@@ -51,6 +51,8 @@ export interface Journal extends JournalPort {
    * Resolves with false where a file could not be opened: then the old one stays in use.
    */
   reopen(): Promise<boolean>;
+  /** Declares `records` decisions that have no line, because whoever was to make it is gone: they stand between the line whose hash is `head` and the next. */
+  lost(records: number, head: string): void;
   /** Writes what is queued, for at most `graceMs`, then closes. Resolves with the number of records that are not in every sink. */
   stop(graceMs: number): Promise<number>;
   depth(): JournalDepth;
@@ -159,6 +161,11 @@ class QueuedJournal implements Journal {
     else this.#lose(line);
   }
 
+  lost(records: number, head: string): void {
+    this.#widenGap(records, head, head);
+    if (this.#state !== 'closed' && this.#room.canSpare()) this.#declareGap();
+  }
+
   async reopen(): Promise<boolean> {
     this.#flush();
     const files = this.#sinks.filter((_, index) => this.#settings.sinks[index]?.kind === 'file');
@@ -215,11 +222,14 @@ class QueuedJournal implements Journal {
 
   /** Counts a line that finds no room; where it would have stood is said by a notice before the next line, or as soon as there is room. */
   #lose(line: string): void {
+    this.#widenGap(1, prevOf(line), hashOf(line));
+  }
+
+  #widenGap(records: number, prev: string, next: string): void {
     if (!this.#losing) this.#log.error({ journal: this.#state }, 'decision records are lost');
     this.#losing = true;
-    this.#lost += 1;
-    const gap = this.#gap ?? { records: 0, prev: prevOf(line) };
-    this.#gap = { records: gap.records + 1, prev: gap.prev, next: hashOf(line) };
+    this.#lost += records;
+    this.#gap = { records: (this.#gap?.records ?? 0) + records, prev: this.#gap?.prev ?? prev, next };
   }
 
   #declareGap(): void {

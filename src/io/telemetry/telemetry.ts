@@ -28,6 +28,8 @@ export type TelemetryConfig = {
   readonly version: string;
   /** Metrics of the process itself (CPU, memory, event loop, garbage collection); they begin with the first scrape. Default true. */
   readonly process?: boolean | undefined;
+  /** Whether decisions are counted here, and not in threads of their own (`thread-metrics.ts`). Default true. */
+  readonly decisions?: boolean | undefined;
 };
 
 export type TelemetryDeps = {
@@ -45,7 +47,7 @@ const KINDS: readonly Followed[] = ['identity', 'policy', 'candidate', 'journal'
 export function createTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Telemetry {
   const registry = new Registry();
   const registers = [registry];
-  const decided = decisionMetrics(registry);
+  const decided = config.decisions === false ? ignore : decisionMetrics(registry);
   const sources = sourceMetrics(registry);
   const policy = policyMetrics(registry, deps.clock);
   figureMetrics(registry, deps.figures);
@@ -128,4 +130,8 @@ function candidateInfo(registry: Registry): Telemetry['candidateChanged'] {
     info.reset();
     for (const [bundle, { revision }] of Object.entries(bundles ?? {})) info.set({ bundle, revision }, 1);
   };
+}
+
+function ignore(): void {
+  // Others count.
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { DEFAULT_LIMITS, STRICT_PATHS } from '../../../src/core/model/limits.ts';
-import { configOf, listener, minimalWith } from './sample.ts';
+import { configOf, listener, minimalWith, mistakesOf } from './sample.ts';
 
 /** Design contract: every key of the documented file, as it is documented. */
 const DOCUMENTED = `
@@ -153,6 +153,27 @@ test('journal entries are text or maps', () => {
     { kind: 'file', path: 'b.log' },
   ]);
 });
+
+for (const [written, read] of [
+  [1, 1],
+  [64, 64],
+  ['8', 8],
+  ['auto', 'auto'],
+] as const) {
+  test(`workers: ${JSON.stringify(written)}`, () => {
+    assert.equal(configOf(minimalWith({ workers: written })).workers, read);
+  });
+}
+
+for (const written of [0, 65, -1, 1.5, 'many', true, [2], '', null]) {
+  test(`workers: ${JSON.stringify(written)} is a mistake`, () => {
+    const mistakes = mistakesOf(minimalWith({ workers: written }));
+    const told = mistakes.map(({ path, expected }) => [path, expected]);
+    assert.deepEqual(told, [['workers', 'a whole number from 1 to 64, or auto']]);
+  });
+}
+
+test('without `workers` one thread does everything', () => assert.equal(configOf(minimalWith({})).workers, 1));
 
 test('an upstream beyond loopback is taken where its unsafe key says so', () => {
   const config = configOf(

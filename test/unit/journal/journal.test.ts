@@ -1,5 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { hashOf } from '../../../src/core/record/chain.ts';
+import type { SoundChain } from '../../../src/core/record/verify.ts';
 import { createJournal, type Journal } from '../../../src/io/journal/journal.ts';
 import { DEFAULT_JOURNAL, type JournalSettings, type SinkTarget } from '../../../src/io/journal/settings.ts';
 import { createDrivenClock, type DrivenClock } from '../../support/driven-clock.ts';
@@ -237,6 +239,32 @@ test('promise 3: the notice stands where the lost records would, whoever comes n
   drain(at);
   const verdict = verifyTexts(at.disk.texts());
   assert.deepEqual(verdict.kind === 'sound' && [verdict.records, verdict.lost], [4, 3], JSON.stringify(verdict));
+});
+
+test('promise 3: decisions whose lines nobody can make any more are declared between the lines around them', async () => {
+  const at = await world();
+  put(at);
+  const head = hashOf(put(at));
+  at.journal.lost(3, head);
+  put(at);
+  drain(at);
+  const text = at.disk.texts()[0] ?? '';
+  assert.match(text.split('\n')[2] ?? '', /^{"notice":{"kind":"lost","records":3}/);
+  const { kind, ...found } = verifyTexts([text]) as SoundChain;
+  assert.deepEqual([kind, found.records, found.lost], ['sound', 3, 3]);
+  assert.equal(at.journal.depth().lost, 3);
+});
+
+test('promise 3: what a thread owed and what found no room are one gap where they meet', async () => {
+  const at = await world({ queueRecords: 8 });
+  const lines = [at.line(), at.line(), at.line()];
+  for (const line of lines) at.journal.writeUnreserved(line);
+  at.journal.lost(2, hashOf(lines[2] ?? ''));
+  drain(at);
+  put(at);
+  drain(at);
+  const { kind, records, lost } = verifyTexts(at.disk.texts()) as SoundChain;
+  assert.deepEqual([kind, records, lost], ['sound', 2, 4]);
 });
 
 test('whenFull drop: requests always get room; what does not fit is counted and said', async () => {

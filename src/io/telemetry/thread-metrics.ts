@@ -1,0 +1,68 @@
+import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client';
+import type { MetricObjectWithValues, MetricValue } from 'prom-client';
+
+import type { Observer } from '../../core/gate/ports.ts';
+import { decisionMetrics } from './decision-metrics.ts';
+
+/** What one thread counted, as plain data that can be sent to another. */
+export type DecisionCounts = readonly Readonly<Record<'name' | 'help' | 'type' | 'aggregator' | 'values', unknown>>[];
+
+/** Counts decisions in one of several threads. */
+export type ThreadCounter = Observer & {
+  /** Since the thread began. */
+  counts(): Promise<DecisionCounts>;
+};
+
+/** The threads themselves. */
+export type ThreadFigures = { readonly configured: number; readonly serving: number; readonly ended: number };
+
+/** Metrics of decisions where several threads count them. */
+export type ThreadMetrics = {
+  /** Counts what this thread itself decides. */
+  readonly counter: ThreadCounter;
+  /** Keeps what a thread that ended had counted. */
+  leftBehind(counts: DecisionCounts): void;
+  /** All together, and the threads, in the Prometheus text format. */
+  text(running: readonly DecisionCounts[], threads: ThreadFigures): Promise<string>;
+};
+
+/** The metrics of decisions in a registry of their own. */
+export function createThreadCounter(): ThreadCounter {
+  const registry = new Registry();
+  return { decided: decisionMetrics(registry), counts: async () => plain(await registry.getMetricsAsJSON()) };
+}
+
+export function createThreadMetrics(): ThreadMetrics {
+  const counter = createThreadCounter();
+  let past: DecisionCounts[] = [];
+  return {
+    counter,
+    leftBehind: (counts) => void past.push(counts),
+    text: async (running, threads) => {
+      const ended = past;
+      past = ended.length === 0 ? [] : [plain(await sumOf(ended).getMetricsAsJSON())];
+      const all = sumOf([await counter.counts(), ...running, ...past]);
+      return `${await all.metrics()}\n${await threadMetrics(threads).metrics()}`;
+    },
+  };
+}
+
+function sumOf(counts: readonly DecisionCounts[]): Registry {
+  return AggregatorRegistry.aggregate(counts.map((each) => [...each]));
+}
+
+/** Without functions, which cannot be sent. */
+function plain(metrics: readonly MetricObjectWithValues<MetricValue<string>>[]): DecisionCounts {
+  return metrics.map(({ name, help, type, aggregator, values }) => ({ name, help, type, aggregator, values }));
+}
+
+function threadMetrics({ configured, serving, ended }: ThreadFigures): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = (name: string, help: string, value: number): void => new Gauge({ name, help, registers }).set(value);
+  gauge('sallyport_workers', 'Worker threads that are to serve.', configured);
+  gauge('sallyport_workers_serving', 'Worker threads that have their listeners open.', serving);
+  const help = 'Worker threads that ended without being told to; another took the place of each.';
+  new Counter({ name: 'sallyport_workers_ended_total', help, registers }).inc(ended);
+  return registry;
+}
