@@ -20,10 +20,9 @@ export type ConnectionInput = {
   source(withCertificate: boolean): PolicyPeer;
   readonly destination: PolicyPeer;
   readonly sallyport: SallyportInput;
-  readonly sni: string | undefined;
   readonly principal: string | undefined;
-  /** Absent where there are none, as an empty map is in Envoy's message. */
-  readonly extensions: { readonly contextExtensions?: Readonly<Record<string, string>> };
+  /** `attributes.tlsSession` and `contextExtensions`, each absent where there is nothing to say, as an empty message is in Envoy's; and what is empty for all. */
+  readonly extensions: Pick<PolicyInput['attributes'], 'tlsSession' | 'contextExtensions' | 'metadataContext'>;
 };
 
 /** What of a request only some policies read. */
@@ -36,6 +35,7 @@ export type RequestReadings = {
     | undefined;
 };
 
+const NOTHING = Object.freeze({});
 const VERSION: PolicyInput['version'] = Object.freeze({ ext_authz: 'v3', encoding: 'protojson' });
 
 /** The parts of the input that do not change during a connection. */
@@ -62,9 +62,12 @@ export function connectionInput(
       ...(agent.spiffeId !== undefined && { principal: agent.spiffeId }),
     },
     sallyport: sallyportInput(connection, identified, agent, subject),
-    sni: connection.tls?.sni,
     principal: identified?.spiffeId,
-    extensions: Object.keys(agent.contextExtensions).length > 0 ? { contextExtensions: agent.contextExtensions } : {},
+    extensions: {
+      ...(connection.tls?.sni !== undefined && { tlsSession: { sni: connection.tls.sni } }),
+      ...(Object.keys(agent.contextExtensions).length > 0 && { contextExtensions: agent.contextExtensions }),
+      metadataContext: NOTHING,
+    },
   };
 }
 
@@ -83,9 +86,7 @@ export function requestInput(
       source: base.source(needs.peerCertificate),
       destination: base.destination,
       request: { time: timestamp(receivedAtMs), http: httpInput(request, requestId, body?.raw) },
-      ...(base.sni !== undefined && { tlsSession: { sni: base.sni } }),
       ...base.extensions,
-      metadataContext: {},
     },
     version: VERSION,
     parsed_path: readings.parsedPath,
@@ -102,9 +103,7 @@ export function rawConnectionInput(base: ConnectionInput): PolicyInput {
     attributes: {
       source: base.source(true),
       destination: base.destination,
-      ...(base.sni !== undefined && { tlsSession: { sni: base.sni } }),
       ...base.extensions,
-      metadataContext: {},
     },
     version: VERSION,
     ...(base.principal !== undefined && { source_principal: base.principal }),

@@ -1,5 +1,5 @@
 import { removeAt, step, type Step } from './json-edit.ts';
-import { boundedJson } from './json-text.ts';
+import { boundedJson, type BoundedJson } from './json-text.ts';
 
 /**
  * What is left out of an input that is too large to be recorded, in this order, until it fits: first what a peer can blow up, so that
@@ -19,10 +19,10 @@ type Shedding = { readonly pointer: string; readonly path: readonly Step[] };
 /** JSON of a part of the record within its bound; undefined where nothing of it is left. Pointers of what was left out are added to `erased`. */
 export type Fit = (value: unknown, erased: string[]) => string | undefined;
 
-/** Makes the `Fit` for `input`, at most `limitBytes` of JSON. */
-export function fitInput(limitBytes: number): Fit {
+/** Makes the `Fit` for `input`, at most `limitBytes` of JSON, which `write` gives as `JSON.stringify` does. */
+export function fitInput(limitBytes: number, write?: (input: unknown) => string | undefined): Fit {
   return fitter(
-    limitBytes,
+    boundedJson(limitBytes, write),
     '/input',
     SHED.map((names) => ({ pointer: `/input/${names.join('/')}`, path: names.map(step) })),
   );
@@ -30,16 +30,15 @@ export function fitInput(limitBytes: number): Fit {
 
 /** Makes the `Fit` for `result`, at most `limitBytes` of JSON: all of it or nothing. */
 export function fitResult(limitBytes: number): Fit {
-  return fitter(limitBytes, '/result', []);
+  return fitter(boundedJson(limitBytes), '/result', []);
 }
 
 /** Makes the `Fit` for `nd_builtin_cache`, at most `limitBytes` of JSON: all of it or nothing. */
 export function fitNdBuiltinCache(limitBytes: number): Fit {
-  return fitter(limitBytes, '/nd_builtin_cache', []);
+  return fitter(boundedJson(limitBytes), '/nd_builtin_cache', []);
 }
 
-function fitter(limitBytes: number, pointer: string, sheddings: readonly Shedding[]): Fit {
-  const json = boundedJson(limitBytes);
+function fitter(json: BoundedJson, pointer: string, sheddings: readonly Shedding[]): Fit {
   return (value, erased) => {
     if (value === undefined) return undefined;
     let left: unknown = value;

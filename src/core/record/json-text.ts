@@ -21,12 +21,15 @@ export function quote(text: string, limit = 2_048): string {
 /** Makes inert JSON of a value, or undefined where the value has no JSON (none at all, nested too deep) or its JSON is longer than the limit. */
 export type BoundedJson = (value: unknown) => string | undefined;
 
-/** A `BoundedJson` for at most `limitBytes` of UTF-8. */
-export function boundedJson(limitBytes: number): BoundedJson {
+/** A `BoundedJson` for at most `limitBytes` of UTF-8; `write` gives what `JSON.stringify` gives. */
+export function boundedJson(
+  limitBytes: number,
+  write: (value: unknown) => string | undefined = JSON.stringify,
+): BoundedJson {
   const encoder = new TextEncoder();
   const scratch = new Uint8Array(limitBytes);
   return (value) => {
-    const json = jsonOf(value);
+    const json = jsonOf(value, write);
     if (json === undefined || json.length > limitBytes) return undefined;
     // Mostly ASCII, which holds nothing to escape; finding that out by its length costs a tenth of searching it.
     if (encoder.encodeInto(json, scratch).written === json.length) return json;
@@ -35,9 +38,9 @@ export function boundedJson(limitBytes: number): BoundedJson {
   };
 }
 
-function jsonOf(value: unknown): string | undefined {
+function jsonOf(value: unknown, write: (value: unknown) => string | undefined): string | undefined {
   try {
-    return JSON.stringify(value);
+    return write(value);
   } catch {
     return undefined;
   }

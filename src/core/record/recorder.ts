@@ -1,10 +1,12 @@
 import { FAULTS, type FaultCode } from '../model/faults.ts';
 import type { Policy } from '../model/policy.ts';
+import type { PolicyInput } from '../model/policy-input.ts';
 import type { RecordFacts } from '../model/record-facts.ts';
 import { GENESIS, sealLine } from './chain.ts';
 import { DEFAULT_MASK, maskInput, maskResult, type MaskDefaults } from './default-mask.ts';
 import { encodeRecord, type Findings } from './encode.ts';
 import { fitInput, fitNdBuiltinCache, fitResult, type Fit } from './fit.ts';
+import { inputText } from './input-text.ts';
 import { inert } from './json-text.ts';
 import { applyMask, askDrop, erasedAll, type Maskable, type MaskError } from './policy-mask.ts';
 import { verdictOf } from './verdict.ts';
@@ -50,7 +52,9 @@ type Findable = Omit<Findings, 'verdict' | 'requestNumber'>;
 class ChainedRecorder implements Recorder {
   readonly #labels: string;
   readonly #mask: MaskDefaults;
+  /** For an input as the gate made it, but for our own masks; and for whatever a policy's mask made of it. */
   readonly #fitInput: Fit;
+  readonly #fitMaskedInput: Fit;
   readonly #fitResult: Fit;
   readonly #fitNdBuiltinCache = fitNdBuiltinCache(ND_BUILTIN_CACHE_BYTES);
   readonly #nextNumber: () => number;
@@ -63,7 +67,9 @@ class ChainedRecorder implements Recorder {
   constructor(options: RecorderOptions) {
     this.#labels = inert(JSON.stringify(options.labels));
     this.#mask = options.mask ?? DEFAULT_MASK;
-    this.#fitInput = fitInput(options.inputBytes ?? 32_768);
+    const inputBytes = options.inputBytes ?? 32_768;
+    this.#fitInput = fitInput(inputBytes, (input) => inputText(input as PolicyInput));
+    this.#fitMaskedInput = fitInput(inputBytes);
     this.#fitResult = fitResult(options.resultBytes ?? 16_384);
     this.#head = options.chainStart ?? GENESIS;
     let count = 0;
@@ -123,7 +129,7 @@ class ChainedRecorder implements Recorder {
     masked.push(...(own?.masked ?? []));
     const left = own ?? parts;
     return {
-      input: this.#fitInput(left.input, erased),
+      input: own === undefined ? this.#fitInput(parts.input, erased) : this.#fitMaskedInput(own.input, erased),
       result: this.#fitResult(left.result, erased),
       ndBuiltinCache: this.#fitNdBuiltinCache(left.ndBuiltinCache, erased),
       error: joined([policyError(facts), own?.error, dropped?.error]),
