@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { createAuthority } from '../../support/pki.ts';
 import type { Issued } from '../../support/pki.ts';
-import { replace } from './trouble.ts';
+import { replace } from './replace-file.ts';
 
 const AGENTS = 'spiffe://example.org/agents';
 

@@ -24,8 +24,8 @@ export type RunningTarget = {
   readonly port: number;
   /** From the start of the first process until an allowed request was answered, milliseconds. */
   readonly readyMs: number;
-  /** The Rego in force, where the target takes up another one while it runs. */
-  readonly policyFile?: string;
+  /** Puts another revision of the policy in place, which says the same, where the target takes it up while it runs. */
+  readonly revise?: ((revision: number) => Promise<void>) | undefined;
   /** Ends its processes, by id. */
   readonly stop: () => Promise<void>;
 };

@@ -1,6 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -37,28 +36,20 @@ const RELOAD_MS = 1_000;
 
 /** Each second another certificate, and another revision of the policy. */
 export async function reloading({ running, renew }: Scene): Promise<End> {
-  const { policyFile } = running;
-  if (policyFile === undefined) throw new Error('this target does not say where its policy may be changed');
-  const original = await readFile(policyFile, 'utf8');
+  const { revise } = running;
+  if (revise === undefined) throw new Error('this target does not say how its policy may be changed');
   const over = new AbortController();
   const until = (async () => {
     for (let revision = 1; !over.signal.aborted; revision += 1) {
       await renew();
-      await replace(policyFile, `${original}\n# revision ${revision}\n`);
+      await revise(revision);
       await pause(RELOAD_MS, undefined, { signal: over.signal }).catch(() => undefined);
     }
-    await replace(policyFile, original);
   })();
   return () => {
     over.abort();
     return until;
   };
-}
-
-/** Whole or not at all, as an operator's tools do it. */
-export async function replace(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
-  await rename(`${path}.new`, path);
 }
 
 /** Another peer that may do what the measured one does asks `perSecond` times a second, from a process of its own. */

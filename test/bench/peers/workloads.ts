@@ -218,9 +218,9 @@ export const WORKLOADS: readonly Workload[] = [
     id: 'cold-start',
     title: 'Start',
     explains:
-      'From the start of the first process until an allowed request was answered, Rego compiled meanwhile where there is any.',
+      'From the start of the first process until an allowed request was answered. OPA compiles its Rego meanwhile; Sallyport has a bundle of `sallyport policy build`, or compiles it as well.',
     policy: 'rbac',
-    targets: FOUR,
+    targets: [...FOUR, 'sallyport-rego'],
     steps: [{ id: 'start', title: 'Start', kind: 'start', starts: 2 }],
   },
   {
@@ -235,7 +235,7 @@ export const WORKLOADS: readonly Workload[] = [
     'trouble-reload',
     'Under trouble: policy and certificates change every second',
     'The same load while a new certificate and another revision of the policy are put in place each second. Envoy reads its certificates once in this arrangement, and is left out.',
-    { targets: ['sallyport'], trouble: { make: reloading } },
+    { targets: ['sallyport', 'sallyport-rego'], trouble: { make: reloading } },
   ),
   troubled(
     'trouble-slow-readers',

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { freePorts } from '../../../support/free-ports.ts';
 import { DECISION } from '../access.ts';
 import type { PolicyName, RunningTarget, Target, World } from '../target.ts';
+import { replace } from '../replace-file.ts';
 import { writePolicy } from './policy-folder.ts';
 import { decisionLog, startProxy } from './proxy-process.ts';
 import { started } from './started.ts';
@@ -27,11 +28,19 @@ function build(): Promise<unknown> {
   return built;
 }
 
+/** How a target is set up that differs from another. */
+type Arrangement = {
+  readonly id: string;
+  readonly title: string;
+  readonly tls?: Readonly<Record<string, unknown>> /** How it gets the policy; a bundle by default. */;
+  readonly policy?: 'rego' | 'bundle';
+};
+
 /** Sallyport as a user runs it: policy enforced, each decision in a journal. */
-function sallyport(id: string, title: string, tls: Readonly<Record<string, unknown>>): Target {
+function sallyport(arrangement: Arrangement): Target {
   return {
-    id,
-    title,
+    id: arrangement.id,
+    title: arrangement.title,
     judge: 'Rego',
     decisionLog: true,
     version: async () => {
@@ -40,18 +49,18 @@ function sallyport(id: string, title: string, tls: Readonly<Record<string, unkno
       return stdout.trim().replace(/^sallyport/, 'Sallyport');
     },
     cannot: () => undefined,
-    start: (world, policy) => start(world, policy, id, tls),
+    start: (world, policy) => start(world, policy, arrangement),
   };
 }
 
 async function start(
   world: World,
   policy: PolicyName,
-  id: string,
-  tls: Readonly<Record<string, unknown>>,
+  { id, tls = {}, policy: form = 'bundle' }: Arrangement,
 ): Promise<RunningTarget> {
   await build();
-  const [bundle, [port = 0]] = await Promise.all([writePolicy(world, policy), freePorts(1)]);
+  const rego = await writePolicy(world, policy);
+  const [source, [port = 0]] = await Promise.all([form === 'rego' ? inRego(rego) : inBundles(rego), freePorts(1)]);
   const { folder, upstream, slowLog } = world;
   const journal = await decisionLog(world, id);
   const config = join(folder, `${id}.json`);
@@ -62,7 +71,7 @@ async function start(
       trustBundles: { 'example.org': join(folder, 'ca.pem') },
     },
     inbound: [{ listen: `127.0.0.1:${port}`, upstream: `auto://127.0.0.1:${upstream.h2c}`, tls }],
-    policy: { bundle, decision: DECISION },
+    policy: { bundle: source.bundle, decision: DECISION },
     journal: [slowLog === undefined ? `file:${journal}` : 'stdout'],
   };
   await writeFile(config, JSON.stringify(settings));
@@ -73,11 +82,40 @@ async function start(
     args: [MAIN, 'run', '--config', config],
     ...(slowLog !== undefined && { decisions: { from: 'stdout', path: journal } }),
   });
-  const policyFile = join(bundle, 'policy.rego');
-  return started({ world, policy, judge: 'Rego', port, processes: [sidecar], begun, policyFile });
+  const { revise } = source;
+  return started({ world, policy, judge: 'Rego', port, processes: [sidecar], begun, revise });
+}
+
+/** Where a policy stands, and what puts its next revision there. */
+type PolicySource = { readonly bundle: string; readonly revise: NonNullable<RunningTarget['revise']> };
+
+/** A folder of Rego, which the sidecar compiles itself. */
+async function inRego(folder: string): Promise<PolicySource> {
+  const path = join(folder, 'policy.rego');
+  const original = await readFile(path, 'utf8');
+  const revise = (revision: number): Promise<void> => replace(path, `${original}\n# revision ${revision}\n`);
+  return { bundle: folder, revise };
+}
+
+/** Bundles as `sallyport policy build` makes them of the same Rego; two of them take turns. */
+async function inBundles(folder: string): Promise<PolicySource> {
+  const bundle = `${folder}.tar.gz`;
+  const revisions = [`${folder}-even.tar.gz`, `${folder}-odd.tar.gz`];
+  for (const [index, path] of revisions.entries()) await bundled(folder, String(index), path);
+  const revise = async (revision: number): Promise<void> => {
+    await copyFile(revisions[revision % 2] as string, `${bundle}.new`);
+    await rename(`${bundle}.new`, bundle);
+  };
+  await revise(0);
+  return { bundle, revise };
+}
+
+async function bundled(folder: string, revision: string, output: string): Promise<void> {
+  await run(process.execPath, [MAIN, 'policy', 'build', folder, '-d', DECISION, '--revision', revision, '-o', output]);
 }
 
 export const SALLYPORTS: readonly Target[] = [
-  sallyport('sallyport', 'Sallyport, journal', {}),
-  sallyport('sallyport-resumption', 'Sallyport, journal, TLS resumption', { resumption: true }),
+  sallyport({ id: 'sallyport', title: 'Sallyport, journal' }),
+  sallyport({ id: 'sallyport-rego', title: 'Sallyport, journal, compiles Rego itself', policy: 'rego' }),
+  sallyport({ id: 'sallyport-resumption', title: 'Sallyport, journal, TLS resumption', tls: { resumption: true } }),
 ];

@@ -14,12 +14,12 @@ export type Begun = {
   readonly begun: number;
   /** Processes that these have started, once they answer. */
   readonly others?: () => readonly number[];
-  readonly policyFile?: string;
+  readonly revise?: RunningTarget['revise'];
 };
 
 /** Waits until a target answers, and sees that it does what it is measured for; ends it where it does not. */
 export async function started(target: Begun): Promise<RunningTarget> {
-  const { world, policy, judge, port, processes, begun, others = () => [], policyFile } = target;
+  const { world, policy, judge, port, processes, begun, others = () => [], revise } = target;
   const stop = async (): Promise<void> => {
     for (const one of processes.toReversed()) await one.stop();
   };
@@ -27,7 +27,7 @@ export async function started(target: Begun): Promise<RunningTarget> {
     const readyMs = await answering(world, port, processes, begun);
     await judging(world, port, judge, policy);
     const pids = [...processes.map(({ pid }) => pid), ...others()];
-    return { pids, port, readyMs, stop, ...(policyFile !== undefined && { policyFile }) };
+    return { pids, port, readyMs, stop, ...(revise !== undefined && { revise }) };
   } catch (error) {
     await stop();
     throw error;
