@@ -4,6 +4,7 @@ import { hashOf, prevOf } from '../../core/record/chain.ts';
 import { noticeLine } from '../../core/record/notice.ts';
 import type { OpenDevice } from './device.ts';
 import { fileOpener } from './file-device.ts';
+import { LineBlock } from './line-block.ts';
 import { Room, type Load } from './room.ts';
 import type { JournalLog, JournalSettings, Receiver, ReceiverSink, SinkTarget } from './settings.ts';
 import { Sink, type JournalSink, type SinkState } from './sink.ts';
@@ -61,6 +62,9 @@ export interface Journal extends JournalPort {
 /** Lines are handed to the sinks at the latest when this many bytes have gathered. */
 const CHUNK_BYTES = 262_144;
 
+/** Memory that lines are gathered in: a chunk, and the line that makes it full. */
+const BLOCK_BYTES = CHUNK_BYTES + 65_536;
+
 /** How long devices may take to flush and close, milliseconds. */
 const CLOSE_MS = 1_000;
 
@@ -82,7 +86,7 @@ class QueuedJournal implements Journal {
   readonly #waiters: Waiters;
   #chainStart: string | undefined;
   /** Lines that no sink has yet, and what they take up. */
-  #lines: string[] = [];
+  readonly #lines = new LineBlock(BLOCK_BYTES);
   #load: Load = EMPTY;
   #cancelFlush: (() => void) | undefined;
   #refused = 0;
@@ -209,13 +213,13 @@ class QueuedJournal implements Journal {
   }
 
   #append(line: string, spare: boolean): void {
-    const bytes = Buffer.byteLength(line) + 1;
+    if (!this.#lines.hasRoom(line)) this.#flush();
+    const bytes = this.#lines.add(line);
     const load = spare
       ? { records: 0, bytes: 0, spare: 1, spareBytes: bytes }
       : { records: 1, bytes, spare: 0, spareBytes: 0 };
     this.#room.add(load);
     this.#load = sum(this.#load, load);
-    this.#lines.push(line);
     if (this.#load.bytes + this.#load.spareBytes >= CHUNK_BYTES) this.#flush();
     else this.#cancelFlush ??= this.#timer(this.#settings.lingerMs, () => this.#flush());
   }
@@ -244,10 +248,9 @@ class QueuedJournal implements Journal {
   #flush(): void {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
-    if (this.#lines.length === 0) return;
-    const bytes = Buffer.from(`${this.#lines.join('\n')}\n`);
+    const bytes = this.#lines.take();
+    if (bytes.length === 0) return;
     const load = this.#load;
-    this.#lines = [];
     this.#load = EMPTY;
     let left = this.#sinks.length;
     const written = (): void => {
