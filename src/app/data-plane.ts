@@ -26,6 +26,8 @@ export type WorkerFigures = {
   readonly serving: number;
   /** Since start: ended without being asked to. */
   readonly ended: number;
+  /** Open connections of each, as of the last `refresh`. */
+  readonly connections: readonly number[];
 };
 
 /**

@@ -58,7 +58,9 @@ export function sidecarStatus(parts: StatusParts): SidecarStatus {
     draining,
     identity: { source: config.identity.source, id: own?.spiffeId, notAfter },
     policy: { ...policyStatus(policy, config.policy.decision), ...(onTrial && { candidate: onTrial }) },
-    ...(workers && { workers }),
+    ...(workers && {
+      workers: { configured: workers.configured, serving: workers.serving, ended: workers.ended },
+    }),
     listeners: { inbound: bound?.inbound.map(shown) ?? [], outbound: bound?.outbound.map(shown) ?? [] },
     problems: [
       ...named('identity', identity.problem),

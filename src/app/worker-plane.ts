@@ -126,8 +126,8 @@ export class WorkerPlane implements DataPlane {
   }
 
   get workers(): WorkerFigures {
-    const { count: configured, serving, ended } = this.#threads;
-    return { configured, serving, ended };
+    const { count: configured, serving, ended, connections } = this.#threads;
+    return { configured, serving, ended, connections };
   }
 
   async decisions(): Promise<string> {
@@ -149,12 +149,17 @@ export class WorkerPlane implements DataPlane {
     if (taken.length > 0) throw new ListenFault(taken);
   }
 
-  /** The first chooses where the configuration leaves the port open; the others then have the same. */
+  /** All at once; where the configuration leaves a port open, the first chooses, and the others then have the same. */
   async #openThreads(): Promise<BoundPorts> {
-    const bound = await this.#threads.open(0);
-    this.#ports = { inbound: bound.inbound.map(({ port }) => port), outbound: bound.outbound.map(({ port }) => port) };
-    const others = Array.from({ length: this.#threads.count - 1 }, (_, index) => this.#threads.open(index + 1));
-    await Promise.all(others);
+    const chosen = [...this.#ports.inbound, ...this.#ports.outbound].includes(0)
+      ? await this.#threads.open(0)
+      : undefined;
+    if (chosen !== undefined) this.#ports = portsOf(chosen);
+    const begun = chosen === undefined ? [] : [chosen];
+    const others = Array.from({ length: this.#threads.count - begun.length }, (_, index) => {
+      return this.#threads.open(index + begun.length);
+    });
+    const [bound = NONE] = [...begun, ...(await Promise.all(others))];
     return bound;
   }
 
@@ -178,6 +183,12 @@ export class WorkerPlane implements DataPlane {
       return outbound !== undefined && isWanted(outbound);
     });
   }
+}
+
+const NONE: BoundPorts = { inbound: [], outbound: [] };
+
+function portsOf({ inbound, outbound }: BoundPorts): SharedPorts {
+  return { inbound: inbound.map(({ port }) => port), outbound: outbound.map(({ port }) => port) };
 }
 
 type Listening = { readonly listen: Config['outbound'][number]['listen'] | Config['inbound'][number]['listen'] };

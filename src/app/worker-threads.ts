@@ -92,6 +92,11 @@ export class WorkerThreads {
     return this.#lives.flatMap((life) => life?.report ?? []);
   }
 
+  /** Open connections of each, as it said last. */
+  get connections(): readonly number[] {
+    return this.#lives.map((life) => life?.report?.figures.connections ?? 0);
+  }
+
   /** Starts one. Resolves with its addresses; rejects with `ListenFault`. */
   async open(index: number): Promise<BoundPorts> {
     this.#supervisor.start(index);

@@ -14,7 +14,13 @@ export type ThreadCounter = Observer & {
 };
 
 /** The threads themselves. */
-export type ThreadFigures = { readonly configured: number; readonly serving: number; readonly ended: number };
+export type ThreadFigures = {
+  readonly configured: number;
+  readonly serving: number;
+  readonly ended: number;
+  /** Open connections of each. */
+  readonly connections: readonly number[];
+};
 
 /** Metrics of decisions where several threads count them. */
 export type ThreadMetrics = {
@@ -56,12 +62,19 @@ function plain(metrics: readonly MetricObjectWithValues<MetricValue<string>>[]):
   return metrics.map(({ name, help, type, aggregator, values }) => ({ name, help, type, aggregator, values }));
 }
 
-function threadMetrics({ configured, serving, ended }: ThreadFigures): Registry {
+function threadMetrics({ configured, serving, ended, connections }: ThreadFigures): Registry {
   const registry = new Registry();
   const registers = [registry];
   const gauge = (name: string, help: string, value: number): void => new Gauge({ name, help, registers }).set(value);
   gauge('sallyport_workers', 'Worker threads that are to serve.', configured);
   gauge('sallyport_workers_serving', 'Worker threads that have their listeners open.', serving);
+  const spread = new Gauge({
+    name: 'sallyport_worker_connections',
+    help: 'Open connections of each worker thread: how the system spreads them.',
+    labelNames: ['worker'],
+    registers,
+  });
+  for (const [worker, open] of connections.entries()) spread.set({ worker: String(worker) }, open);
   const help = 'Worker threads that ended without being told to; another took the place of each.';
   new Counter({ name: 'sallyport_workers_ended_total', help, registers }).inc(ended);
   return registry;

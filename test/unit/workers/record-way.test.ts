@@ -90,7 +90,7 @@ function flush({ clock, disk }: World, ways: readonly Way[]): void {
 const sound = (at: World): SoundChain => {
   const verdict = verifyTexts(at.disk.texts());
   assert.equal(verdict.kind, 'sound', JSON.stringify(verdict));
-  return verdict as SoundChain;
+  return verdict;
 };
 
 describe('the way of a record from a worker to the journal', () => {
