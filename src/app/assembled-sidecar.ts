@@ -258,10 +258,11 @@ export class Sidecar {
 
   /** Figures of this moment, for metrics; of other threads, as `metrics` asked for them last. */
   figures(): Figures {
+    const journal = this.#journal.depth();
     return {
       ...this.#plane.figures,
       certificateNotAfterMs: this.#identity.current?.own.validUntilMs,
-      journal: this.#journal.depth(),
+      journal: { ...journal, promised: Math.max(0, journal.promised - (this.#plane.workers?.idleRoom ?? 0)) },
     };
   }
 

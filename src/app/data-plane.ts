@@ -26,6 +26,8 @@ export type WorkerFigures = {
   readonly serving: number;
   /** Since start: ended without being asked to. */
   readonly ended: number;
+  /** Room in the journal that they hold for requests to come, as of the last `refresh`. */
+  readonly idleRoom: number;
   /** Open connections of each, as of the last `refresh`. */
   readonly connections: readonly number[];
 };

@@ -49,7 +49,12 @@ export type ToWorker =
   | FromJournal;
 
 /** What a worker says of itself when it is asked. */
-export type WorkerReport = { readonly figures: PlaneFigures; readonly decisions: DecisionCounts | undefined };
+export type WorkerReport = {
+  readonly figures: PlaneFigures;
+  /** Room in the journal that it holds for requests to come. */
+  readonly idleRoom: number;
+  readonly decisions: DecisionCounts | undefined;
+};
 
 export type FromWorker =
   | { readonly kind: 'opened'; readonly bound: BoundPorts }

@@ -127,7 +127,8 @@ export class WorkerPlane implements DataPlane {
 
   get workers(): WorkerFigures {
     const { count: configured, serving, ended, connections } = this.#threads;
-    return { configured, serving, ended, connections };
+    const idleRoom = this.#threads.reports.reduce((sum, report) => sum + report.idleRoom, 0);
+    return { configured, serving, ended, connections, idleRoom };
   }
 
   async decisions(): Promise<string> {

@@ -111,7 +111,7 @@ export class WorkerSidecar {
   async #tell(question: number): Promise<void> {
     const decisions = await this.#deps.counter?.counts();
     const figures = this.#ports?.figures ?? { connections: 0, requests: 0, outbound: undefined };
-    this.#deps.post({ kind: 'told', question, report: { figures, decisions } });
+    this.#deps.post({ kind: 'told', question, report: { figures, idleRoom: this.#outbox.idleRoom, decisions } });
   }
 
   async #stop(graceMs: number): Promise<void> {

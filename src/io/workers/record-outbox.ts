@@ -38,6 +38,11 @@ export class RecordOutbox implements JournalPort {
     this.#credit = new Credit(settings.chunk);
   }
 
+  /** Room in hand for records to come. */
+  get idleRoom(): number {
+    return this.#credit.inHand;
+  }
+
   reserve(): boolean {
     const isTaken = this.#credit.take();
     if (isTaken) this.#tally();
