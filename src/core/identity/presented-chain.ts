@@ -42,11 +42,11 @@ function chainOf(leaf: X509Certificate | undefined, authorized: boolean): readon
   const chain: Uint8Array[] = [];
   let previous: Buffer | undefined;
   for (let next = leaf; next !== undefined && chain.length < MAX_CERTIFICATES; next = next.issuerCertificate) {
+    // Where the leaf's issuer is one of our own roots, Node 26 adds that root to a chain that verified; where intermediates were sent, it does not.
+    if (authorized && chain.length > 0 && next.checkIssued(next)) break;
     const { raw } = next;
     // A self-signed certificate may name itself as its issuer.
     if (previous?.equals(raw) === true) break;
-    // Where the leaf's issuer is one of our own roots, Node 26 adds that root to a chain that verified; where intermediates were sent, it does not.
-    if (authorized && chain.length > 0 && next.checkIssued(next)) break;
     chain.push(raw);
     previous = raw;
   }

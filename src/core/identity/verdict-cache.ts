@@ -24,7 +24,6 @@ export type VerdictCache = {
 };
 
 type Entry = {
-  readonly key: string;
   readonly chain: readonly Uint8Array[];
   readonly revision: string;
   readonly verdict: IdentifiedPeer;
@@ -38,15 +37,18 @@ export function createVerdictCache(limit: number, options: VerifyOptions): Verdi
   const entries = new Map<string, Entry>();
 
   function judge(chain: readonly Uint8Array[], trust: TrustStore, atMs: number): Verdict {
-    const [leafHash = '', ...others] = chain.map((der) => sha256Hex(der));
-    const key = others.join();
+    const [leaf] = chain;
+    const leafHash = leaf === undefined ? '' : sha256Hex(leaf);
     const entry = entries.get(leafHash);
-    const same = entry?.key === key ? entry : undefined;
-    const holds = same?.revision === trust.revision && atMs < same.verdict.validUntilMs;
-    const verdict = holds ? same.verdict : verifyPeer(chain, trust, atMs, options);
+    const same = entry !== undefined && isSame(entry.chain, chain) ? entry : undefined;
+    if (same?.revision === trust.revision && atMs < same.verdict.validUntilMs) {
+      keep(leafHash, same);
+      return same.verdict;
+    }
+    const verdict = verifyPeer(chain, trust, atMs, options);
     if (same !== undefined) entries.delete(leafHash);
     if (verdict.kind === 'identified' && isKeepable(chain)) {
-      keep(leafHash, { key, chain: same?.chain ?? chain.map((der) => der.slice()), revision: trust.revision, verdict });
+      keep(leafHash, { chain: same?.chain ?? chain.map((der) => der.slice()), revision: trust.revision, verdict });
     }
     return verdict;
   }
@@ -72,6 +74,13 @@ export function createVerdictCache(limit: number, options: VerifyOptions): Verdi
     },
   };
 }
+
+/** True for the same certificates in the same order, octet by octet. */
+function isSame(one: readonly Uint8Array[], other: readonly Uint8Array[]): boolean {
+  return one.length === other.length && one.every((der, index) => Buffer.compare(der, other[index] ?? NOTHING) === 0);
+}
+
+const NOTHING = new Uint8Array();
 
 function isKeepable(chain: readonly Uint8Array[]): boolean {
   return chain.reduce((bytes, der) => bytes + der.length, 0) <= MAX_KEPT_CHAIN_BYTES;
