@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { writeArchive } from './archive.ts';
-import { compileProduct, imageLabels, imageLayers, RUN } from './contents.ts';
+import { imageLabels, imageLayers, makeProduct, RUN } from './contents.ts';
 import { sizeOf } from './tar.ts';
 import { writeTree } from './tree.ts';
 
@@ -19,7 +19,7 @@ const USAGE = `usage: npm run image -- --out FILE [--tag NAME:TAG] [--gzip] | --
   --tree FOLDER   write FOLDER/system and FOLDER/product, the two layers, as the Dockerfile copies them
 `;
 
-function main(): number {
+async function main(): Promise<number> {
   const { out, tag, gzip, tree } = options();
   if ((out === undefined) === (tree === undefined)) {
     process.stderr.write(USAGE);
@@ -27,7 +27,7 @@ function main(): number {
   }
   const work = mkdtempSync(join(tmpdir(), 'sallyport-image-'));
   try {
-    compileProduct(ROOT, join(work, 'dist'));
+    await makeProduct(ROOT, work, join(work, 'dist'));
     const layers = imageLayers(ROOT, join(work, 'dist'));
     for (const layer of layers) say(`${layer.name}: ${layer.entries.length} paths, ${megabytes(sizeOfLayer(layer))}`);
     if (tree !== undefined) for (const layer of layers) writeTree(layer, join(tree, layer.name));
@@ -69,4 +69,4 @@ function say(line: string): void {
   process.stderr.write(`image: ${line}\n`);
 }
 
-process.exitCode = main();
+process.exitCode = await main();

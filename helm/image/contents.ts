@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 
+import { bundleProduct } from './bundle.ts';
 import { complete, fileOf, folder, text, type ImageEntry, type ImageLayer } from './entry.ts';
 import { programWithLibraries } from './libraries.ts';
 import { isRead, productionPackages } from './production-packages.ts';
@@ -24,10 +25,10 @@ const REGO = ['rego.wasm.br', 'rego.wasm.json'] as const;
 const NFT = '/usr/sbin/nft';
 
 /**
- * All that is in the image, from a clone at `root` after `npm ci`, with the product compiled in `compiled`: Node as npm pins it, nft for the redirect of a pod's
- * traffic, both with their libraries, and the product with its production dependencies. No shell, no package manager.
+ * All that is in the image, from a clone at `root` after `npm ci`, with the product made in `made`: Node as npm pins it, nft for the redirect of a pod's traffic, both
+ * with their libraries, and the product, its production dependencies in it. No shell, no package manager.
  */
-export function imageLayers(root: string, compiled: string): readonly ImageLayer[] {
+export function imageLayers(root: string, made: string): readonly ImageLayer[] {
   const node = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin/node');
   if (!existsSync(node))
     throw new Error(`${node} is not here: images are made on Linux, x64 or arm64, from what npm ci installed`);
@@ -42,7 +43,7 @@ export function imageLayers(root: string, compiled: string): readonly ImageLayer
         ...programWithLibraries(NFT, NFT),
       ]),
     },
-    { name: 'product', entries: complete([...product(root, compiled), ...productionPackages(root)]) },
+    { name: 'product', entries: complete([...product(root, made), ...productionPackages(root)]) },
   ];
 }
 
@@ -60,11 +61,11 @@ function skeleton(): readonly ImageEntry[] {
   ];
 }
 
-function product(root: string, compiled: string): readonly ImageEntry[] {
+function product(root: string, made: string): readonly ImageEntry[] {
   return [
     fileOf('/app/package.json', join(root, 'package.json')),
     fileOf('/app/LICENSE', join(root, 'LICENSE')),
-    ...filesBelow(compiled).map((path) => fileOf(`/app/dist/${relative(compiled, path)}`, path)),
+    ...filesBelow(made).map((path) => fileOf(`/app/dist/${relative(made, path)}`, path)),
     ...REGO.map((name) => fileOf(`/app/dist/io/rego/${name}`, join(root, 'src/io/rego', name))),
     ...filesBelow(join(root, 'policies')).map((path) =>
       fileOf(`/app/policies/${relative(join(root, 'policies'), path)}`, path),
@@ -78,12 +79,19 @@ function filesBelow(path: string): readonly string[] {
     .map((item) => join(item.parentPath, item.name));
 }
 
-/** Compiles the product, and the policy it has in front of its policy service, into `folder`. Types are judged by `npm run types`, not here. */
+/** Makes the product in few files, and the policy it has in front of its policy service, in `folder`; what is compiled on the way lies in `work`. */
+export async function makeProduct(root: string, work: string, folder: string): Promise<void> {
+  const compiled = join(work, 'compiled');
+  compileProduct(root, compiled);
+  await bundleProduct(root, compiled, folder);
+  compilePolicyServiceBundle(root, folder);
+}
+
+/** A file for each module, as the package has them. Types are judged by `npm run types`, not here. */
 export function compileProduct(root: string, folder: string): void {
   const compiler = join(root, 'node_modules/.bin/tsc');
   const options = ['-p', 'tsconfig.build.json', '--noCheck', '--declaration', 'false', '--outDir', folder];
   execFileSync(compiler, options, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-  compilePolicyServiceBundle(root, folder);
 }
 
 /** By `sallyport policy build`, whose bundle is the same bytes for the same source. */

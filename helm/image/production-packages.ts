@@ -9,50 +9,21 @@ type LockEntry = { readonly dev?: boolean; readonly optional?: boolean };
 /** Declarations, maps and prose: Node reads none of them. Licences stay. */
 const NOT_READ = /\.(?:d\.[cm]?ts|[cm]?ts|map|md|markdown|flow|tsbuildinfo)$/;
 const LICENCE = /^(?:licen[cs]e|copying|notice)/i;
-/** Folders at the top of packages that are for other places than Node, or for those who work on the package. */
-const NOT_FOR_US = new Set([
-  'test',
-  'tests',
-  'docs',
-  'example',
-  'examples',
-  'benchmark',
-  'benchmarks',
-  'browser',
-  '.github',
-]);
-/** What single packages carry twice: copies for browsers, and sources of what stands compiled beside them. */
-const COPIES = new Set([
-  'node_modules/bintrees/dist',
-  'node_modules/@opentelemetry/api/build/esm',
-  'node_modules/@opentelemetry/api/build/esnext',
-  'node_modules/node-forge/dist',
-  'node_modules/node-forge/flash',
-  'node_modules/protobufjs/dist',
-  'node_modules/zod/src',
-]);
 
-/** The production dependencies of the lock file, as npm installed them below `root`, without what is never read; to stand at `/app/node_modules`. */
+/**
+ * Manifest and licences of the production dependencies of the lock file, as npm installed them below `root`, to stand at `/app/node_modules`: what they permit depends on
+ * the licence going along, and scanners know packages by their manifests. Their code is in the product (`bundle.ts`).
+ */
 export function productionPackages(root: string): readonly ImageEntry[] {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as LockFile;
   return Object.entries(lock.packages)
     .filter(([path, { dev, optional }]) => path !== '' && dev !== true && optional !== true)
     .flatMap(([path]) => {
       if (!existsSync(join(root, path))) throw new Error(`${path} of the lock file is not installed; run npm ci first`);
-      return packageFiles(root, path);
+      return readdirSync(join(root, path), { withFileTypes: true })
+        .filter((item) => item.isFile() && (item.name === 'package.json' || LICENCE.test(item.name)))
+        .map((item) => fileOf(`/app/${path}/${item.name}`, join(root, path, item.name)));
     });
-}
-
-function packageFiles(root: string, path: string, isTop = true): readonly ImageEntry[] {
-  return readdirSync(join(root, path), { withFileTypes: true }).flatMap((item) => {
-    const below = `${path}/${item.name}`;
-    if (item.isDirectory()) {
-      // Packages within packages have their own line in the lock file.
-      const isLeftOut = item.name === 'node_modules' || (isTop && NOT_FOR_US.has(item.name)) || COPIES.has(below);
-      return isLeftOut ? [] : packageFiles(root, below, false);
-    }
-    return item.isFile() && isRead(item.name) ? [fileOf(`/app/${below}`, join(root, below))] : [];
-  });
 }
 
 /** Whether a file is of use in the image: code, data, or a licence. */

@@ -144,11 +144,6 @@ function target(script: string): string {
 }
 
 function print(all: ReadonlyMap<string, readonly Round[]>): void {
-  const cells = (memory: readonly (Memory | undefined)[]): string => {
-    const some = memory.filter((one) => one !== undefined);
-    const of = (key: keyof Memory): string => median(some.map((one) => one[key])).toFixed(0);
-    return some.length === 0 ? '' : `${of('rss')} / ${of('pss')} / ${of('anonymous')}`;
-  };
   const many = `${CONNECTIONS} connections`;
   console.log(
     `\nMedians of ${ROUNDS} rounds; memory in MiB: RSS / PSS / anonymous; load average now ${loadAverage().toFixed(1)}`,
@@ -161,6 +156,12 @@ function print(all: ReadonlyMap<string, readonly Round[]>): void {
     const memory = [cells(rounds.map((one) => one.rest)), cells(rounds.map((one) => one.loaded)), each];
     console.log(`| ${[name, ...start.map((ms) => ms.toFixed(0)), ...memory].join(' | ')} |`);
   }
+}
+
+function cells(memory: readonly (Memory | undefined)[]): string {
+  const some = memory.filter((one) => one !== undefined);
+  const of = (key: keyof Memory): string => median(some.map((one) => one[key])).toFixed(0);
+  return some.length === 0 ? '' : `${of('rss')} / ${of('pss')} / ${of('anonymous')}`;
 }
 
 const agent = await startAgent();

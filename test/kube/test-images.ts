@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 
-import { compileProduct, imageLabels, imageLayers, RUN } from '../../helm/image/contents.ts';
+import { imageLabels, imageLayers, makeProduct, RUN } from '../../helm/image/contents.ts';
 import { complete, fileOf, folder, text, type ImageEntry, type ImageLayer } from '../../helm/image/entry.ts';
 import { writeArchive, type ArchivedImage } from '../../helm/image/archive.ts';
 import { runCommand } from './kube-tools.ts';
@@ -42,7 +42,7 @@ export const IMAGES = {
 export async function importImages(clusterFolder: string): Promise<void> {
   const work = join(clusterFolder, 'images');
   mkdirSync(work);
-  compileProduct(ROOT, join(work, 'dist'));
+  await makeProduct(ROOT, work, join(work, 'dist'));
   const [system, product] = imageLayers(ROOT, join(work, 'dist'));
   if (system === undefined || product === undefined) throw new Error('the image has other layers than two');
   const sleeping = { ...NOTHING_TOLD, command: ['/bin/busybox', 'sleep', '1000000'], env: ['PATH=/bin:/usr/bin'] };
