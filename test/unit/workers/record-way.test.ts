@@ -262,6 +262,7 @@ test('property, promise 3: never more lines than room, none lost, none twice, on
             `${records} lines and ${promised} promises for ${queueRecords}`,
           );
           assert.ok(promised >= open[0]! + open[1]!, 'an open request has its room');
+          assert.equal(promised, ways[0].desk.held + ways[1].desk.held, 'what is promised is known to be held by whom');
         }
         for (let i = 0; i < 8; i += 1) flush(at, ways);
         assert.equal(written === 0 ? 0 : sound(at).records, written);
