@@ -5,8 +5,8 @@ import type { MeasuredSidecar } from './measured-sidecar.ts';
 import type { Seen } from './watch.ts';
 
 /** Requests before the first that counts. */
-const WARM = 60;
-const BATCHES = 7;
+const WARM = 50;
+const BATCHES = 5;
 const BATCH = 20;
 const WATCHED_BATCHES = 3;
 

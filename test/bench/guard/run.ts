@@ -2,8 +2,10 @@
  * `npm run bench:guard`: counts what a request costs and compares it with `figures.json`; exit code 1 where something costs more (see README.md of this
  * folder). `--write` puts what was counted in place of the figures, if two countings agree. `--all` shows what is as committed, too.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 
 import { compare, passes } from './compare.ts';
@@ -21,14 +23,16 @@ const { values } = parseArgs({
 });
 
 async function count(): Promise<Counts> {
-  return joined([countInProcess(), await countSidecar()]);
+  return joined(await Promise.all([countInProcess(), countSidecar()]));
 }
 
-function countInProcess(): Counts {
+/** In a process of its own, for its flags. */
+async function countInProcess(): Promise<Counts> {
   const args = [...STEADY_FLAGS, join(import.meta.dirname, 'in-process.ts')];
-  const { status, stdout } = spawnSync(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  if (status !== 0) throw new Error('counting in process failed: see above');
-  return JSON.parse(stdout.toString()) as Counts;
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [said] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  if (child.exitCode !== 0) throw new Error('counting in process failed: see above');
+  return JSON.parse(said) as Counts;
 }
 
 /** What could not be counted here; says so. */
