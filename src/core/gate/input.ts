@@ -1,7 +1,7 @@
 import type { SpiffeId } from '../kernel/brand.ts';
 import { ownMember, putMember } from '../kernel/own-member.ts';
 import type { Connection, Endpoint } from '../model/connection.ts';
-import type { IdentifiedPeer } from '../model/peer.ts';
+import type { CertificateFacts, IdentifiedPeer } from '../model/peer.ts';
 import type { InputNeeds } from '../model/policy.ts';
 import type { PolicyHttp, PolicyInput, PolicyPeer, SallyportInput } from '../model/policy-input.ts';
 import type { CanonicalRequest } from '../model/request.ts';
@@ -163,7 +163,7 @@ function sallyportInput(
   return {
     direction: connection.direction,
     subject,
-    peer: { ...(peer && identityInput(peer)), resumed: tls?.resumed ?? false },
+    peer: peer === undefined ? { resumed: tls?.resumed ?? false } : peerInput(peer, tls?.resumed ?? false),
     connection: {
       id: connection.id,
       ...(tls && { tls_version: tls.version }),
@@ -174,7 +174,26 @@ function sallyportInput(
   };
 }
 
-function identityInput(peer: IdentifiedPeer): Omit<SallyportInput['peer'], 'resumed'> {
+type PeerInput = SallyportInput['peer'];
+
+/** `sallyport.peer` of each certificate, on new and on resumed connections. */
+const known = new WeakMap<CertificateFacts, { readonly fresh: PeerInput; readonly resumed: PeerInput }>();
+
+/** The same object for all connections of a peer: most of a peer's connections come with the certificate of the one before. */
+function peerInput(peer: IdentifiedPeer, isResumed: boolean): PeerInput {
+  const { certificate, spiffeId } = peer;
+  const before = known.get(certificate);
+  if (before?.fresh.spiffe_id === spiffeId) return isResumed ? before.resumed : before.fresh;
+  const identity = identityInput(peer);
+  const both = {
+    fresh: Object.freeze({ ...identity, resumed: false }),
+    resumed: Object.freeze({ ...identity, resumed: true }),
+  };
+  known.set(certificate, both);
+  return isResumed ? both.resumed : both.fresh;
+}
+
+function identityInput(peer: IdentifiedPeer): Omit<PeerInput, 'resumed'> {
   const { certificate } = peer;
   return {
     spiffe_id: peer.spiffeId,
