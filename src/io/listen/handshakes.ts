@@ -24,8 +24,10 @@ export class Handshakes {
   accepted(socket: Socket): void {
     this.#facts.set(socket, this.#describe(socket));
     this.#pending.add(socket);
-    // The TLS socket on top of it tells its failure later in the same turn.
-    socket.once('close', () => setImmediate(() => this.#over(socket)));
+    socket.on('close', () => {
+      // The TLS socket on top of it tells its failure later in the same turn.
+      if (this.#pending.has(socket)) setImmediate(() => this.#over(socket));
+    });
   }
 
   /** Ends the waiting for this one, whichever way it went. */
