@@ -6,6 +6,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { stripTypeScriptTypes } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -73,9 +74,9 @@ async function measure({ args, serves }: Target): Promise<Round> {
 }
 
 async function withConnections(pid: number, port: number): Promise<Memory> {
-  const read = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
-  const identity = { cert: await read('client.pem'), key: await read('client.key'), ca: await read('ca.pem') };
-  const sockets = await openIdle(CONNECTIONS, port, identity);
+  const files = ['client.pem', 'client.key', 'ca.pem'].map((name) => readFile(join(folder, name), 'utf8'));
+  const [cert, key, ca] = await Promise.all(files);
+  const sockets = await openIdle(CONNECTIONS, port, { cert, key, ca });
   await delay(SETTLE_MS);
   const memory = memoryOf(pid);
   if (sockets.some((socket) => socket.destroyed)) throw new Error('an idle connection was closed');
@@ -130,8 +131,8 @@ async function targets(config: string): Promise<readonly Target[]> {
   await run(process.execPath, [join(ROOT, 'helm/image/build.ts'), '--tree', image], { cwd: ROOT });
   const serve = ['run', '--config', config];
   const all: readonly Target[] = [
-    { name: 'bare Node', args: [target('idle.ts')], serves: false },
-    { name: 'bare node:https', args: [target('https-answer.ts'), folder, '0'], serves: true },
+    { name: 'bare Node', args: [await baseline('idle')], serves: false },
+    { name: 'bare node:https', args: [await baseline('https-answer'), folder, '0'], serves: true },
     { name: 'sallyport, clone', args: [CLONE, ...serve], serves: true },
     { name: 'sallyport, package', args: [join(compiled, 'dist/cli/main.js'), ...serve], serves: true },
     { name: 'sallyport, image', args: [join(image, 'product/app/dist/cli/main.js'), ...serve], serves: true },
@@ -139,8 +140,13 @@ async function targets(config: string): Promise<readonly Target[]> {
   return all.filter(({ name }) => values.only?.split(',').includes(name) ?? true);
 }
 
-function target(script: string): string {
-  return join(ROOT, 'test/bench/targets', script);
+/** A baseline as plain JavaScript: Node's reader of types alone takes 11 MiB. */
+async function baseline(name: string): Promise<string> {
+  for (const each of [name, 'settings']) {
+    const source = await readFile(join(ROOT, 'test/bench/targets', `${each}.ts`), 'utf8');
+    await writeFile(join(folder, `${each}.mjs`), stripTypeScriptTypes(source).replaceAll(".ts'", ".mjs'"));
+  }
+  return join(folder, `${name}.mjs`);
 }
 
 function print(all: ReadonlyMap<string, readonly Round[]>): void {
