@@ -20,5 +20,7 @@ export function uuidV4(random: Random): DecisionId {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const text = hex(bytes);
-  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}` as DecisionId;
+  // Joined, for V8 writes JSON several times slower where it meets a text that it keeps as a tree of parts, as template strings make them.
+  const parts = [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)];
+  return parts.join('-') as DecisionId;
 }

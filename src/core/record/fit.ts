@@ -1,5 +1,5 @@
 import { removeAt, step, type Step } from './json-edit.ts';
-import { boundedJson, type BoundedJson } from './json-text.ts';
+import { boundedInertJson, boundedJson, type BoundedJson } from './json-text.ts';
 
 /**
  * What is left out of an input that is too large to be recorded, in this order, until it fits: first what a peer can blow up, so that
@@ -19,10 +19,10 @@ type Shedding = { readonly pointer: string; readonly path: readonly Step[] };
 /** JSON of a part of the record within its bound; undefined where nothing of it is left. Pointers of what was left out are added to `erased`. */
 export type Fit = (value: unknown, erased: string[]) => string | undefined;
 
-/** Makes the `Fit` for `input`, at most `limitBytes` of JSON, which `write` gives as `JSON.stringify` does. */
-export function fitInput(limitBytes: number, write?: (input: unknown) => string | undefined): Fit {
+/** Makes the `Fit` for `input`, at most `limitBytes` of JSON; `write`, where there is one, gives it inert. */
+export function fitInput(limitBytes: number, write?: (input: unknown) => string): Fit {
   return fitter(
-    boundedJson(limitBytes, write),
+    write === undefined ? boundedJson(limitBytes) : boundedInertJson(limitBytes, write),
     '/input',
     SHED.map((names) => ({ pointer: `/input/${names.join('/')}`, path: names.map(step) })),
   );

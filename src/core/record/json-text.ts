@@ -21,15 +21,12 @@ export function quote(text: string, limit = 2_048): string {
 /** Makes inert JSON of a value, or undefined where the value has no JSON (none at all, nested too deep) or its JSON is longer than the limit. */
 export type BoundedJson = (value: unknown) => string | undefined;
 
-/** A `BoundedJson` for at most `limitBytes` of UTF-8; `write` gives what `JSON.stringify` gives. */
-export function boundedJson(
-  limitBytes: number,
-  write: (value: unknown) => string | undefined = JSON.stringify,
-): BoundedJson {
+/** A `BoundedJson` for at most `limitBytes` of UTF-8. */
+export function boundedJson(limitBytes: number): BoundedJson {
   const encoder = new TextEncoder();
   const scratch = new Uint8Array(limitBytes);
   return (value) => {
-    const json = jsonOf(value, write);
+    const json = jsonOf(value, JSON.stringify);
     if (json === undefined || json.length > limitBytes) return undefined;
     // Mostly ASCII, which holds nothing to escape; finding that out by its length costs a tenth of searching it.
     if (encoder.encodeInto(json, scratch).written === json.length) return json;
@@ -38,7 +35,19 @@ export function boundedJson(
   };
 }
 
-function jsonOf(value: unknown, write: (value: unknown) => string | undefined): string | undefined {
+/** Most bytes of UTF-8 that a UTF-16 unit of text becomes. */
+const BYTES_A_UNIT = 3;
+
+/** A `BoundedJson` for at most `limitBytes` of UTF-8, of values whose inert JSON `write` gives. */
+export function boundedInertJson<V>(limitBytes: number, write: (value: V) => string): (value: V) => string | undefined {
+  return (value) => {
+    const json = jsonOf(value, write);
+    if (json === undefined || json.length * BYTES_A_UNIT <= limitBytes) return json;
+    return json.length <= limitBytes && Buffer.byteLength(json) <= limitBytes ? json : undefined;
+  };
+}
+
+function jsonOf<V>(value: V, write: (value: V) => string | undefined): string | undefined {
   try {
     return write(value);
   } catch {

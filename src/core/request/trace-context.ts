@@ -40,5 +40,6 @@ export function beginTrace(newTraceId: () => string, newSpanId: () => string): T
 
 /** The field value that says where the agent's spans belong. */
 export function traceparentOf(trace: Trace): string {
-  return `00-${trace.traceId}-${trace.spanId}-${trace.flags}`;
+  // Joined: see `kernel/uuid.ts`.
+  return ['00', trace.traceId, trace.spanId, trace.flags].join('-');
 }

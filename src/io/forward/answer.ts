@@ -255,14 +255,12 @@ export class Answer implements Flushable {
       return;
     }
     if (this.#phase !== 'ended') return;
-    const { downstream } = this.#assignment;
-    this.#settle({
-      kind: 'forwarded',
-      status: this.#status,
-      ...(this.#grpcStatus === undefined ? {} : { grpcStatus: this.#grpcStatus }),
-      bytesIn: downstream.bytesIn,
-      bytesOut: downstream.bytesOut,
-    });
+    const { bytesIn, bytesOut } = this.#assignment.downstream;
+    const status = this.#status;
+    const grpcStatus = this.#grpcStatus;
+    // Two literals, since an object spread into another costs more than the rest of this.
+    if (grpcStatus === undefined) this.#settle({ kind: 'forwarded', status, bytesIn, bytesOut });
+    else this.#settle({ kind: 'forwarded', status, grpcStatus, bytesIn, bytesOut });
   }
 
   #closed(reason: Fault, by: 'peer' | 'us'): void {
