@@ -11,8 +11,8 @@ const BATCH = 20;
 const WATCHED_BATCHES = 3;
 
 /**
- * Counts by batches of requests, one request at a time: no two share a write or a wake-up, however busy the machine is. Of all batches the median counts,
- * less what asking for the counts costs.
+ * Counts by batches of requests, one request at a time: no two share a write or a wake-up, however busy the machine is. Of all batches the least counts, as what
+ * happens beside requests only adds; less what asking for the counts costs.
  */
 export class Counter {
   readonly counts: Record<string, Record<string, number>> = {};
@@ -36,7 +36,7 @@ export class Counter {
       const bytes = this.#sidecar.recordBytes - start;
       this.#put('recordBytes', name, Math.round(bytes / (BATCHES * BATCH)));
     }
-    this.#putSeen(name, await this.#seenIn(batch));
+    this.#putSeen(name, await this.#seenIn(batch), await this.#seenIn(() => Promise.resolve()));
     lane.close();
   }
 
@@ -71,7 +71,7 @@ export class Counter {
     const each = (figure: (used: Used) => number | undefined): number | undefined => {
       const counted = batches.flatMap((used) => figure(used) ?? []);
       if (counted.length === 0) return undefined;
-      return (median(counted) - median(asking.flatMap((used) => figure(used) ?? []))) / BATCH;
+      return (Math.min(...counted) - Math.min(...asking.flatMap((used) => figure(used) ?? []))) / BATCH;
     };
     this.#put('reads', name, tenths(each(({ io }) => io?.reads)));
     this.#put('writes', name, tenths(each(({ io }) => io?.writes)));
@@ -81,8 +81,8 @@ export class Counter {
     this.#put('handlesLeft', name, median(batches.map(({ handles }) => handles)));
   }
 
-  #putSeen(name: string, batches: readonly Seen[]): void {
-    const each = (key: keyof Seen): number | undefined => tenths(median(batches.map((seen) => seen[key])) / BATCH);
+  #putSeen(name: string, batches: readonly Seen[], asking: readonly Seen[]): void {
+    const each = (key: keyof Seen): number | undefined => tenths((least(batches, key) - least(asking, key)) / BATCH);
     this.#put('promises', name, each('promises'));
     this.#put('ticks', name, each('ticks'));
     this.#put('timers', name, each('timers'));
@@ -96,6 +96,10 @@ export class Counter {
   #put(kind: string, name: string, value: number | undefined): void {
     if (value !== undefined) (this.counts[kind] ??= {})[name] = value;
   }
+}
+
+function least(all: readonly Seen[], key: keyof Seen): number {
+  return Math.min(...all.map((seen) => seen[key]));
 }
 
 function difference(before: Used, after: Used): Used {

@@ -182,7 +182,7 @@ const counts: Counts = {
   ...steps(fleet, forgetful),
   evaluations: { 'gate, 1,000 requests alike': evaluations(get, 1_000) },
   recordBytes: of((lane) => lane.record().length),
-  heapBytes: of(heapBytes),
+  gateHeapBytes: of(heapBytes),
   promises: any('promises'),
   ticks: any('ticks'),
   timers: any('timers'),

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:guard`: counts what a request costs and compares it with `figures.json`; exit code 1 where something costs more (see README.md of this
- * folder). `--write` puts what was counted in place of the figures, if two countings agree. `--all` shows what is as committed, too.
+ * folder). `--instructions` counts these as well, where valgrind is present. `--write` puts what was counted in place of the figures, if two countings agree. `--all` shows what is as committed, too.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { compare, passes } from './compare.ts';
 import { joined, type Counts } from './counts.ts';
 import { readFigures, updated, writeFigures } from './figures.ts';
+import { canCountInstructions, countInstructions } from './instructions.ts';
 import { report } from './report.ts';
 import { countSidecar } from './sidecar.ts';
 import { STEADY_FLAGS } from './steady-flags.ts';
@@ -19,11 +20,16 @@ import { STEADY_FLAGS } from './steady-flags.ts';
 const FROM_PROC: readonly string[] = ['reads', 'writes', 'bytesRead', 'bytesWritten'];
 
 const { values } = parseArgs({
-  options: { write: { type: 'boolean', default: false }, all: { type: 'boolean', default: false } },
+  options: {
+    write: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
+    instructions: { type: 'boolean', default: false },
+  },
 });
 
 async function count(): Promise<Counts> {
-  return joined(await Promise.all([countInProcess(), countSidecar()]));
+  const parts = await Promise.all([countInProcess(), countSidecar()]);
+  return joined(values.instructions ? [...parts, await countInstructions()] : parts);
 }
 
 /** In a process of its own, for its flags. */
@@ -35,11 +41,11 @@ async function countInProcess(): Promise<Counts> {
   return JSON.parse(said) as Counts;
 }
 
-/** What could not be counted here; says so. */
+/** Kinds that were not counted; says why, where it was not a wish. */
 function skippedOf(counts: Counts): readonly string[] {
   const skipped = FROM_PROC.filter((kind) => counts[kind] === undefined);
   if (skipped.length > 0) console.log(`not counted: ${skipped.join(', ')}: there is no /proc/self/io to read here`);
-  return skipped;
+  return counts['instructions'] === undefined ? [...skipped, 'instructions'] : skipped;
 }
 
 /** Figures are only written where a second counting finds them again: a count that does not repeat would be a guard that cries wolf. */
@@ -69,4 +75,8 @@ async function check(): Promise<boolean> {
   return passes(rows);
 }
 
+if (values.instructions && !canCountInstructions()) {
+  console.error('--instructions needs valgrind, which is not on the path: install it, or count without');
+  process.exit(2);
+}
 process.exit((await (values.write ? write() : check())) ? 0 : 1);
