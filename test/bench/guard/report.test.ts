@@ -42,6 +42,6 @@ test('columns stand one below the other', () => {
 
 test('what cannot be counted here is said in the summary, and shown where all is asked for', () => {
   const rows = compare(FIGURES, { promises: { GET: 0 } }, ['bytes']);
-  assert.equal(report(rows, false), '3 counts: 1 as committed, 0 worse, 0 better, 0 new, 0 gone, 2 cannot be counted here: passed'); // prettier-ignore
+  assert.equal(report(rows, false), '3 counts: 1 as committed, 0 worse, 0 better, 0 new, 0 gone, 2 not counted here: passed'); // prettier-ignore
   assert.match(report(rows, true), /^skipped +POST +60,000 +-/m);
 });

@@ -21,7 +21,7 @@ export function report(rows: readonly Row[], all: boolean): string {
 
 function summary(rows: readonly Row[]): string {
   const of = (wanted: Verdict): number => rows.filter(({ verdict }) => verdict === wanted).length;
-  const skipped = of('skipped') === 0 ? '' : `, ${of('skipped')} cannot be counted here`;
+  const skipped = of('skipped') === 0 ? '' : `, ${of('skipped')} not counted here`;
   const said = `${rows.length} counts: ${of('same')} as committed, ${of('worse')} worse, ${of('better')} better, ${of('new')} new, ${of('gone')} gone${skipped}`;
   return `${said}: ${passes(rows) ? 'passed' : 'FAILED'}`;
 }
