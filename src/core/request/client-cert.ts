@@ -1,5 +1,5 @@
 import type { SpiffeId } from '../kernel/brand.ts';
-import type { IdentifiedPeer } from '../model/peer.ts';
+import type { CertificateFacts, IdentifiedPeer } from '../model/peer.ts';
 import { classOf, isAll } from './characters.ts';
 
 /** Names beyond this are left out: the value goes to the agent with every request of the connection. */
@@ -7,12 +7,27 @@ const MAX_DNS_NAMES = 32;
 
 /**
  * The element of `x-forwarded-client-cert` that says who the peer is (Envoy, "x-forwarded-client-cert"; mode SANITIZE_SET: one element,
- * nothing of the peer's own). `by` is our own SPIFFE ID. Made once a connection; visible ASCII only.
+ * nothing of the peer's own). `by` is our own SPIFFE ID. Made once for a certificate, which most of a peer's connections share; visible ASCII only.
  *
  * `DNS` holds names of letters, digits, `-`, `.`, `_` and `*`; anything else in a certificate is no DNS name and is left out, so that no name can
  * close a quote or begin an element (Envoy CVE-2026-47778; Node CVE-2021-44532).
  */
 export function forwardedClientCert(peer: IdentifiedPeer, by: SpiffeId | undefined): string {
+  const { certificate, spiffeId } = peer;
+  const before = known.get(certificate);
+  if (before !== undefined && before.spiffeId === spiffeId && before.by === by) return before.text;
+  const text = elementOf(peer, by);
+  known.set(certificate, { spiffeId, by, text });
+  return text;
+}
+
+/** What was last made of each certificate. */
+const known = new WeakMap<
+  CertificateFacts,
+  { readonly spiffeId: SpiffeId; readonly by: SpiffeId | undefined; readonly text: string }
+>();
+
+function elementOf(peer: IdentifiedPeer, by: SpiffeId | undefined): string {
   const { certificate } = peer;
   const pairs = by === undefined ? [] : [`By=${quotedIfNeeded(by)}`];
   pairs.push(`Hash=${certificate.sha256}`, `Subject="${escapedSubject(certificate.subject)}"`);

@@ -151,3 +151,14 @@ test('property: whatever the certificate says, the element has the pairs we wrot
     { numRuns: 1000 },
   );
 });
+
+test('what was made for a certificate serves no other certificate, identity or agent', () => {
+  const first = peer();
+  const text = forwardedClientCert(first, BY);
+  assert.equal(forwardedClientCert({ ...first, validUntilMs: 2 }, BY), text);
+  assert.equal(forwardedClientCert(first, undefined), text.replace(`By=${BY};`, ''));
+  assert.equal(forwardedClientCert(first, BY), text);
+  const other = 'spiffe://example.org/ns/agents/sa/other' as SpiffeId;
+  assert.equal(forwardedClientCert({ ...first, spiffeId: other }, BY), text.replace(first.spiffeId, other));
+  assert.equal(forwardedClientCert(peer({ sha256: 'cd'.repeat(32) }), BY), text.replace(HASH, 'cd'.repeat(32)));
+});
