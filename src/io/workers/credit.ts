@@ -42,6 +42,11 @@ export class Credit {
     return !this.#isAsked && this.#inHand < this.#chunk / 2;
   }
 
+  /** True where it is time to say what is `due`, because more lies idle than is to: others may wait for it. */
+  get isPlenty(): boolean {
+    return this.#inHand > 2 * this.#chunk;
+  }
+
   /** Takes credit for one record; false where there is none in hand, or others came before. */
   take(): boolean {
     if (this.#inHand === 0 || this.#waiting.length > 0) return false;
@@ -74,7 +79,7 @@ export class Credit {
       this.#isAsked = true;
       return { ask: this.#chunk - this.#inHand, giveBack: 0 };
     }
-    const giveBack = this.#inHand > 2 * this.#chunk ? this.#inHand - this.#chunk : 0;
+    const giveBack = this.isPlenty ? this.#inHand - this.#chunk : 0;
     this.#inHand -= giveBack;
     return { ask: 0, giveBack };
   }

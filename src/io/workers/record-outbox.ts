@@ -58,6 +58,7 @@ export class RecordOutbox implements JournalPort {
   release(): void {
     this.#credit.putBack();
     this.#tally();
+    if (this.#credit.isPlenty) this.#postSoon();
   }
 
   write(line: string): void {
@@ -76,6 +77,7 @@ export class RecordOutbox implements JournalPort {
     else if (message.reserved) this.#credit.served();
     else this.#credit.denied();
     this.#tally();
+    if (this.#credit.isPlenty) this.#postSoon();
   }
 
   /** Posts what has gathered, and what is due of credit. */

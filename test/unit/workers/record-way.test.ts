@@ -165,6 +165,23 @@ describe('the way of a record from a worker to the journal', () => {
     assert.deepEqual([way.outbox.reserve(), way.remains.records], [true, 1]);
   });
 
+  test('room that drops left idle goes back by itself: another worker has none of it otherwise', async () => {
+    const at = await world({ queueRecords: 16 });
+    const [busy, other] = [new Way(at, 1).begin(), new Way(at, 1)];
+    const room = (): boolean => {
+      busy.outbox.post();
+      busy.deliver();
+      return busy.outbox.reserve();
+    };
+    let open = 0;
+    while (room()) open += 1;
+    assert.equal(open, 16, 'all there is');
+    flush(at, [busy]);
+    for (let i = 0; i < open; i += 1) busy.outbox.release();
+    flush(at, [busy]);
+    assert.equal(other.begin().outbox.reserve(), true);
+  });
+
   test('lines without room go to the reserve, in their place among the others', async () => {
     const at = await world({ queueRecords: 64 });
     const way = new Way(at, 1).begin();
