@@ -9,25 +9,10 @@ import type { PolicyName, RunningTarget, Target, World } from '../target.ts';
 import { replace } from '../replace-file.ts';
 import { writePolicy } from './policy-folder.ts';
 import { decisionLog, startProxy } from './proxy-process.ts';
+import { product } from './sallyport-product.ts';
 import { started } from './started.ts';
 
 const run = promisify(execFile);
-const ROOT = join(import.meta.dirname, '..', '..', '..', '..');
-const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
-const BUILD_LIMIT_MS = 10 * 60_000;
-
-let built: Promise<unknown> | undefined;
-
-/** What the package holds, made once in a run. */
-function build(): Promise<unknown> {
-  built ??= run('npm', ['run', 'build'], { cwd: ROOT, timeout: BUILD_LIMIT_MS }).catch(
-    (error: Error & { stdout?: string }) => {
-      throw new Error(`npm run build failed: ${error.stdout ?? error.message}`);
-    },
-  );
-  return built;
-}
-
 /** How a target is set up that differs from another. */
 type Arrangement = {
   readonly id: string;
@@ -44,8 +29,7 @@ function sallyport(arrangement: Arrangement): Target {
     judge: 'Rego',
     decisionLog: true,
     version: async () => {
-      await build();
-      const { stdout } = await run(process.execPath, [MAIN, '--version']);
+      const { stdout } = await run(process.execPath, [await product(), '--version']);
       return stdout.trim().replace(/^sallyport/, 'Sallyport');
     },
     cannot: () => undefined,
@@ -58,7 +42,7 @@ async function start(
   policy: PolicyName,
   { id, tls = {}, policy: form = 'bundle' }: Arrangement,
 ): Promise<RunningTarget> {
-  await build();
+  const main = await product();
   const rego = await writePolicy(world, policy);
   const [source, [port = 0]] = await Promise.all([form === 'rego' ? inRego(rego) : inBundles(rego), freePorts(1)]);
   const { folder, upstream, slowLog } = world;
@@ -79,7 +63,7 @@ async function start(
   const sidecar = startProxy(world, {
     name: id,
     command: process.execPath,
-    args: [MAIN, 'run', '--config', config],
+    args: [main, 'run', '--config', config],
     ...(slowLog !== undefined && { decisions: { from: 'stdout', path: journal } }),
   });
   const { revise } = source;
@@ -111,7 +95,8 @@ async function inBundles(folder: string): Promise<PolicySource> {
 }
 
 async function bundled(folder: string, revision: string, output: string): Promise<void> {
-  await run(process.execPath, [MAIN, 'policy', 'build', folder, '-d', DECISION, '--revision', revision, '-o', output]);
+  const words = ['policy', 'build', folder, '-d', DECISION, '--revision', revision, '-o', output];
+  await run(process.execPath, [await product(), ...words]);
 }
 
 export const SALLYPORTS: readonly Target[] = [
