@@ -9,6 +9,7 @@ import { ServingPorts, type ServingDeps } from './serving-ports.ts';
 import { numbersOf, sharedCount } from './shared-numbers.ts';
 import { createRandom, systemClock } from './system.ts';
 import { workerCount } from './worker-count.ts';
+import { creditChunk } from './worker-credit.ts';
 import { WorkerPlane } from './worker-plane.ts';
 
 export type PlaneParts = {
@@ -20,27 +21,29 @@ export type PlaneParts = {
   readonly threadMetrics: ThreadMetrics | undefined;
 };
 
-/** The part of the journal's queue that workers hold in hand while nothing happens is at most a quarter: each up to two chunks. */
-const QUEUE_PARTS = 8;
-
-/** More at once brings nothing: a message for so many records costs next to nothing each. */
-const MOST_CREDIT = 256;
-
 /** What serves, as the configuration has it: this thread, or several workers. */
 export function assemblePlane(config: Config, parts: PlaneParts): DataPlane {
   const count = workerCount(config);
+  const { workers } = config;
+  if (workers !== 'auto' && count < workers)
+    parts.observer.log.warn({ workers, serving: count }, 'fewer workers than configured: no more can be of use');
   const numbers = count > 1 ? sharedCount() : undefined;
   const recorder = lazyRecorder(parts, numbers);
   const serving = servingDeps(parts, recorder);
   if (numbers === undefined) return new ServingPorts({ ...config, mode: config.policy.mode }, serving);
   const { journal, observer, inForce, threadMetrics } = parts;
-  const creditChunk = Math.min(MOST_CREDIT, Math.floor(config.journalQueue.records / (QUEUE_PARTS * count)));
   return new WorkerPlane(config, count, {
     inForce,
     serving,
     metrics: threadMetrics,
     threads: {
-      setup: { config, labels: observer.labels, numbers, creditChunk, metrics: threadMetrics !== undefined },
+      setup: {
+        config,
+        labels: observer.labels,
+        numbers,
+        creditChunk: creditChunk(config.journalQueue, count),
+        metrics: threadMetrics !== undefined,
+      },
       journal,
       recorder,
       log: observer.log,

@@ -4,6 +4,13 @@ const PROMISED_BYTES = 2_048;
 /** The part of the bounds for lines that nobody took room for: an eighth beside the queue, so that they never cost a request its room. */
 const SPARE = 8;
 
+/** How many records an empty queue has room for at once. */
+export function mostPromised({ queueRecords, queueBytes }: Bounds): number {
+  return Math.min(queueRecords, Math.ceil(queueBytes / PROMISED_BYTES));
+}
+
+type Bounds = { readonly queueRecords: number; readonly queueBytes: number };
+
 /** What one line, or several, take up. `spare`: it came without room taken before. */
 export type Load = {
   readonly records: number;
@@ -17,14 +24,14 @@ export type Load = {
  * Memory is bounded by `queueBytes` and its spare eighth, plus what records in progress turn out larger than 2 KiB.
  */
 export class Room {
-  readonly #limits: { readonly queueRecords: number; readonly queueBytes: number };
+  readonly #limits: Bounds;
   #promised = 0;
   #records = 0;
   #bytes = 0;
   #spare = 0;
   #spareBytes = 0;
 
-  constructor(limits: { readonly queueRecords: number; readonly queueBytes: number }) {
+  constructor(limits: Bounds) {
     this.#limits = limits;
   }
 

@@ -35,6 +35,13 @@ test('auto: one for each core, at most 64', { skip: platform() === 'linux' ? fal
   );
 });
 
+test('never more than the queue before the journal has room for: else some would be without any while it lies idle with others', () => {
+  const counts = [{ records: 16 }, { bytes: '64KiB' }, { records: 16, bytes: '64KiB' }, {}].map((journalQueue) =>
+    workerCount(configWith({ workers: 64, journalQueue }), 64),
+  );
+  assert.deepEqual(counts, [2, 4, 2, 64]);
+});
+
 test('without a listener that has a port there is nothing to share', () => {
   const outbound = [{ listen: 'unix:///run/calls.sock', destinations: DESTINATION }];
   assert.equal(workerCount(configWith({ workers: 4, inbound: [], outbound }), 4), 1);
