@@ -12,8 +12,11 @@ export interface FolderWatch {
 /** Most folders that are watched: each costs the system a watch, and files in others are still looked at. */
 const MAX_FOLDERS = 64;
 
+/** What happened in a folder: the content of a file changed, or a name came, went or stands for another file. The system does not always say which name. */
+export type FolderEvent = (kind: 'change' | 'rename', name: string | null) => void;
+
 /** Creates a watch that calls `onEvent` for every event, many of which say nothing. */
-export function createFolderWatch(onEvent: () => void): FolderWatch {
+export function createFolderWatch(onEvent: FolderEvent): FolderWatch {
   const open = new Map<string, FSWatcher>();
   const forget = (folder: string): void => {
     open.get(folder)?.close();
@@ -31,7 +34,7 @@ export function createFolderWatch(onEvent: () => void): FolderWatch {
   };
 }
 
-function begin(folder: string, open: Map<string, FSWatcher>, onEvent: () => void): void {
+function begin(folder: string, open: Map<string, FSWatcher>, onEvent: FolderEvent): void {
   try {
     const watcher = watch(folder, { persistent: false }, onEvent);
     // A folder that goes away ends its watch; it is tried again when the source is next read.

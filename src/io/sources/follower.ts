@@ -50,6 +50,10 @@ export function createSource<C, T>(parts: SourceParts<C, T>, options: FollowOpti
   return new Follower(parts, options);
 }
 
+/** Most names that are remembered, each of them. */
+const MAX_NAMES = 64;
+const NOBODY: ReadonlySet<string> = new Set();
+
 /** Reads of a file that changes all the time end here: the content is then judged as it is. */
 const MAX_READS = 5;
 
@@ -57,7 +61,7 @@ class Follower<C, T> implements Source<T> {
   readonly #parts: SourceParts<C, T>;
   readonly #options: FollowOptions<T>;
   readonly #timer: Timer;
-  readonly #watch = createFolderWatch(() => this.#settle());
+  readonly #watch = createFolderWatch((kind, name) => this.#heard(kind, name));
   #current: T | undefined;
   #problem: Problems | undefined;
   #good: string | undefined;
@@ -65,6 +69,9 @@ class Follower<C, T> implements Source<T> {
   #seen: string | undefined;
   /** Content failed once and is looked at again after the quiet time before it is reported. */
   #suspect: string | undefined;
+  /** Names that were heard of since the last look, and those whose changes have meant nothing so far. */
+  #names = new Set<string>();
+  readonly #idle = new Set<string>();
   #queue: Promise<void> = Promise.resolve();
   #stopped = false;
   #cancelPoll: (() => void) | undefined;
@@ -107,27 +114,49 @@ class Follower<C, T> implements Source<T> {
     });
   }
 
+  /**
+   * A log may be written beside certificates or policy, a thousand times a second: a file whose changes have meant nothing is not worth a look of its own any
+   * more. Were it one of ours after all, the regular look finds that.
+   */
+  #heard(kind: 'change' | 'rename', name: string | null): void {
+    if (name !== null) {
+      if (kind === 'change' && this.#idle.has(name)) return;
+      if (this.#names.size < MAX_NAMES) this.#names.add(name);
+    }
+    this.#settle();
+  }
+
   /** One look after the quiet time, however many events ask for it. */
   #settle(): void {
     if (this.#stopped || this.#cancelSettle !== undefined) return;
     this.#cancelSettle = this.#timer(this.#options.settleMs ?? 100, () => {
       this.#cancelSettle = undefined;
-      void this.#look(false);
+      const names = this.#names;
+      this.#names = new Set();
+      void this.#look(false, names);
     });
   }
 
+  #meantNothing(names: ReadonlySet<string>): void {
+    for (const name of names) if (this.#idle.size < MAX_NAMES) this.#idle.add(name);
+  }
+
   /** Looks one after another: a look never overlaps another. */
-  #look(forced: boolean): Promise<void> {
-    this.#queue = this.#queue.then(() => this.#step(forced));
+  #look(forced: boolean, names: ReadonlySet<string> = NOBODY): Promise<void> {
+    this.#queue = this.#queue.then(() => this.#step(forced, names));
     return this.#queue;
   }
 
-  async #step(forced: boolean): Promise<void> {
+  async #step(forced: boolean, names: ReadonlySet<string>): Promise<void> {
     if (this.#stopped) return;
     try {
       const pending = this.#suspect !== undefined || (this.#problem !== undefined && this.#options.retry === true);
       const before = await this.#parts.fingerprint();
-      if (!forced && !pending && before === this.#seen) return;
+      if (!forced && !pending && before === this.#seen) {
+        this.#meantNothing(names);
+        return;
+      }
+      if (before !== this.#seen) this.#idle.clear();
       const content = await this.#readSettled(before);
       if (!this.#stopped) this.#watch.set(this.#parts.folders());
       await this.#judge(content, forced);
