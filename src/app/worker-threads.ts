@@ -34,6 +34,15 @@ export type WorkerThreadsDeps = {
 /** How much longer than asked a worker may take to stop before its thread is ended, milliseconds. */
 const STOP_MORE_MS = 1_000;
 
+/** How long whoever reads metrics waits for workers, milliseconds; for one that is late its last report counts. */
+const REPORT_MS = 1_000;
+
+/**
+ * A thread that answers nothing for so long, milliseconds, will not: it is ended and replaced, or it would keep its connections and its room in the journal for ever,
+ * and its share of new connections would wait for nobody.
+ */
+const STUCK_MS = 30_000;
+
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const SCRIPT = new URL(`./worker.${extension}`, import.meta.url);
 
@@ -46,6 +55,7 @@ type Life = {
   readonly over: PromiseWithResolvers<void>;
   isServing: boolean;
   report: WorkerReport | undefined;
+  unwatch: (() => void) | undefined;
 };
 
 /** The worker threads of a sidecar, as the thread sees them that owns keys, policies and the journal. */
@@ -55,6 +65,7 @@ export class WorkerThreads {
   readonly #lives: (Life | undefined)[];
   readonly #adopted = new Answers<Problems>();
   readonly #told = new Answers<undefined>();
+  #isRetired = false;
   #isStopping = false;
   #ended = 0;
 
@@ -67,7 +78,7 @@ export class WorkerThreads {
       timer,
       random,
       start: (index, hooks) => this.#start(index, hooks),
-      began: (index) => this.#supervisor.post(index, this.#deps.opening()),
+      began: (index) => this.#began(index),
       message: (index, message) => this.#heard(index, message),
       ended: (ending) => this.#endedOne(ending),
     });
@@ -114,14 +125,41 @@ export class WorkerThreads {
   }
 
   retire(): void {
+    this.#isRetired = true;
     for (const index of this.#supervisor.running) this.#supervisor.post(index, { kind: 'retire' });
   }
 
-  /** Brings `reports` up to date. */
+  /** Brings `reports` up to date, but for workers that do not answer in time. */
   async refresh(): Promise<void> {
-    await this.#told.ask(this.#supervisor.running, (index, question) => {
-      this.#supervisor.post(index, { kind: 'tell', question });
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#deps.timer(REPORT_MS, resolve);
+    await Promise.race([this.#ask(this.#supervisor.running), late]);
+    cancel();
+  }
+
+  #ask(workers: readonly number[]): Promise<unknown> {
+    return this.#told.ask(workers, (index, question) => this.#supervisor.post(index, { kind: 'tell', question }));
+  }
+
+  #began(index: number): void {
+    this.#supervisor.post(index, this.#deps.opening());
+    if (this.#isRetired) this.#supervisor.post(index, { kind: 'retire' });
+    const life = this.#lives[index];
+    if (life !== undefined) this.#watch(index, life);
+  }
+
+  #watch(index: number, life: Life): void {
+    let hasAnswered = false;
+    void this.#ask([index]).then(() => (hasAnswered = true));
+    life.unwatch = this.#deps.timer(STUCK_MS, () => {
+      if (hasAnswered) this.#watch(index, life);
+      else this.#endStuck(index);
     });
+  }
+
+  #endStuck(index: number): void {
+    this.#deps.log.error({ worker: index, silent_ms: STUCK_MS }, 'a worker does not answer; its thread is ended');
+    void this.#supervisor.end(index);
   }
 
   /** Lets requests finish within `graceMs`. When it resolves, the threads are gone and all their lines are with the journal. */
@@ -154,6 +192,7 @@ export class WorkerThreads {
       over: Promise.withResolvers(),
       isServing: false,
       report: undefined,
+      unwatch: undefined,
     };
     return (this.#deps.start ?? startWorker)(index, { ...setup, remains: memory }, hooks);
   }
@@ -202,6 +241,7 @@ export class WorkerThreads {
     const life = this.#lives[index];
     this.#lives[index] = undefined;
     if (life === undefined) return;
+    life.unwatch?.();
     life.desk.close();
     const lost = life.remains.records;
     if (lost > 0) this.#deps.journal.lost(lost, this.#deps.recorder().head);

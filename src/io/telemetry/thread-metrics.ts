@@ -40,14 +40,17 @@ export function createThreadCounter(): ThreadCounter {
 
 export function createThreadMetrics(): ThreadMetrics {
   const counter = createThreadCounter();
-  let past: DecisionCounts[] = [];
+  /** Summed up one after the other, so that none is lost that comes meanwhile. */
+  let past: Promise<readonly DecisionCounts[]> = Promise.resolve([]);
   return {
     counter,
-    leftBehind: (counts) => void past.push(counts),
+    leftBehind: (counts) => {
+      past = past.then(async (before) => [plain(await sumOf([...before, counts]).getMetricsAsJSON())]);
+    },
     text: async (running, threads) => {
-      const ended = past;
-      past = ended.length === 0 ? [] : [plain(await sumOf(ended).getMetricsAsJSON())];
-      const all = sumOf([await counter.counts(), ...running, ...past]);
+      // As of now: one that ends from here on is still among those that run.
+      const [ended, own] = await Promise.all([past, counter.counts()]);
+      const all = sumOf([own, ...running, ...ended]);
       return `${await all.metrics()}\n${await threadMetrics(threads).metrics()}`;
     },
   };

@@ -31,6 +31,19 @@ test('what a thread that ended had counted stays', async () => {
   assert.match(await metrics.text([], THREADS), series, 'and counts once, however often it is asked for');
 });
 
+test('one that ends while metrics are written is counted once then, and kept', async () => {
+  const metrics = createThreadMetrics();
+  const [first, second] = [createThreadCounter(), createThreadCounter()];
+  for (const counter of [first, second]) counter.decided(sampleFacts({}), 'allow', undefined);
+  metrics.leftBehind(structuredClone(await first.counts()));
+  const counts = structuredClone(await second.counts());
+  const writing = metrics.text([counts], THREADS);
+  metrics.leftBehind(counts);
+  const two = /^sallyport_requests_total\{[^}]*verdict="allow"[^}]*\} 2$/m;
+  assert.match(await writing, two);
+  assert.match(await metrics.text([], THREADS), two);
+});
+
 test('the threads themselves', async () => {
   const text = await createThreadMetrics().text([], THREADS);
   for (const line of [
