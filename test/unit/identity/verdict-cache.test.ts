@@ -31,6 +31,14 @@ test('the same bytes under the same trust give the same verdict, not an equal on
   assert.equal(cache.size, 1);
 });
 
+test('what is kept is a copy of its own, of a Buffer too: another chain in the same memory is another chain', () => {
+  const cache = createVerdictCache(10, AS_CLIENT);
+  const chain = issue('a').map((der) => Buffer.from(der));
+  assert.equal(codeOf(cache.judge(chain, trust, NOW)), 'identified');
+  chain[1]?.fill(0);
+  assert.notEqual(codeOf(cache.judge(chain, trust, NOW)), 'identified');
+});
+
 test('an equal store made anew has the same revision, so the verdict stays', () => {
   const cache = createVerdictCache(10, AS_CLIENT);
   const chain = issue('a');
