@@ -142,9 +142,12 @@ export class RequestPump implements Flushable {
   #letGo(): void {
     if (this.#reading === 'done') return;
     const source = this.#source;
-    if (this.#reading === 'idle') source.on('error', ignore);
     this.#reading = 'done';
-    if (source[PUMP] !== this) return;
+    if (source[PUMP] !== this) {
+      // Never listened to: not begun, or over before that.
+      source.on('error', ignore);
+      return;
+    }
     source[PUMP] = undefined;
     if (!source.readableEnded) leave(source);
   }
