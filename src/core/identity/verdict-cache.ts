@@ -48,7 +48,11 @@ export function createVerdictCache(limit: number, options: VerifyOptions): Verdi
     const verdict = verifyPeer(chain, trust, atMs, options);
     if (same !== undefined) entries.delete(leafHash);
     if (verdict.kind === 'identified' && isKeepable(chain)) {
-      keep(leafHash, { chain: same?.chain ?? chain.map((der) => Uint8Array.from(der)), revision: trust.revision, verdict });
+      keep(leafHash, {
+        chain: same?.chain ?? chain.map((der) => Uint8Array.from(der)),
+        revision: trust.revision,
+        verdict,
+      });
     }
     return verdict;
   }
