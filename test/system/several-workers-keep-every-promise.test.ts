@@ -9,7 +9,8 @@ import { connect } from 'node:tls';
 
 import { sallyport } from '../support/cli.ts';
 import { startEchoUpstream } from '../support/echo-upstream.ts';
-import type { RawPeer } from '../support/raw-http1-peer.ts';
+import { createAuthority } from '../support/pki.ts';
+import { connectRaw, type RawPeer } from '../support/raw-http1-peer.ts';
 import { spawnSidecar } from '../support/sidecar-process.ts';
 import { connectHttp1, get } from '../support/system-clients.ts';
 import { ALLOW_ALL, OWN_ID, startSystem, type System } from '../support/system.ts';
@@ -98,6 +99,49 @@ test(
     );
     assert.equal(new Set(shown).size, 1, 'no worker shows the old one');
     assert.equal(await sidecar.stop(), 0);
+  },
+);
+
+test(
+  'promise 6: whom a list revokes is shown out by every worker, and let in by none, resumed or not',
+  { timeout: 90_000, skip },
+  async (context) => {
+    const upstream = await startEchoUpstream();
+    context.after(upstream.close);
+    const authority = createAuthority();
+    const system = await startSystem(context, {
+      upstream: `http://127.0.0.1:${upstream.port}`,
+      policy: ALLOW_ALL,
+      authority,
+      identity: { revocationLists: ['lists.pem'] },
+      files: { 'lists.pem': authority.crl({ number: 1n }).pem },
+      config: { workers: 2 },
+    });
+    const { sidecar, caller } = system;
+    const peers = await peersOfAll(context, system);
+    for (const peer of peers) assert.equal((await get(peer, '/')).status, 200);
+    const first = connect({ ...system.tls(), port: sidecar.port });
+    context.after(() => first.destroy());
+    const [session] = (await once(first, 'session')) as [Buffer];
+
+    const from = sidecar.log.length;
+    await system.replace('lists.pem', authority.crl({ revoked: [caller.serial], number: 2n }).pem);
+    await Promise.all(peers.map(({ ended }) => ended));
+    await sidecar.logged('identity in force', from);
+    const answers = await Promise.all(
+      Array.from({ length: CONNECTIONS }, async (_, index) => {
+        const tls = index % 2 === 0 ? system.tls() : { ...system.tls(), session };
+        const peer = await connectRaw({ port: sidecar.port, tls });
+        peer.send('GET / HTTP/1.1\r\nHost: agent.test\r\n\r\n');
+        return peer.rest();
+      }),
+    );
+    assert.deepEqual(new Set(answers), new Set(['']));
+    assert.equal(await sidecar.stop(), 0);
+    const faults = sidecar.records().map(({ sallyport }) => sallyport.fault ?? 'none');
+    // The connection that began the session never had a request, so its end is its record.
+    assert.equal(faults.filter((code) => code === 'peer_certificate_revoked').length, CONNECTIONS + 1);
+    assert.equal(faults.length, 2 * CONNECTIONS + 1, 'one record each');
   },
 );
 
