@@ -47,10 +47,16 @@ export class Supervisor<In, Out> {
     const place = this.#places[index];
     if (place === undefined || place.thread !== undefined || this.#isStopping) return;
     place.startedMs = this.#deps.clock.monotonicMs();
-    place.thread = this.#deps.start(index, {
-      message: (message) => this.#deps.message(index, message),
-      ended: (reason) => this.#ended(index, place, reason),
-    });
+    try {
+      place.thread = this.#deps.start(index, {
+        message: (message) => this.#deps.message(index, message),
+        ended: (reason) => this.#ended(index, place, reason),
+      });
+    } catch (error) {
+      // The system has no thread to give (ERR_WORKER_INIT_FAILED): no reason to end those that run.
+      this.#ended(index, place, String(error));
+      return;
+    }
     this.#deps.began(index);
   }
 

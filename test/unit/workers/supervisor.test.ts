@@ -122,6 +122,29 @@ test('a thread that does not do as it should is ended, and replaced', async () =
   assert.deepEqual(started, [0, 0]);
 });
 
+test('where the system has no thread to give, the others go on and it is tried again', () => {
+  const clock = createDrivenClock();
+  const reasons: string[] = [];
+  let tries = 0;
+  const supervisor = new Supervisor<string, string>(1, {
+    clock,
+    timer: clock.timer,
+    random: (length) => new Uint8Array(length).fill(0xff),
+    start: () => {
+      tries += 1;
+      if (tries < 3) throw new Error('ERR_WORKER_INIT_FAILED');
+      return { post: () => undefined, end: () => Promise.resolve() };
+    },
+    began: () => undefined,
+    message: () => undefined,
+    ended: ({ reason }) => reasons.push(reason),
+  });
+  supervisor.start(0);
+  clock.advance(1_000);
+  assert.deepEqual(reasons, ['Error: ERR_WORKER_INIT_FAILED', 'Error: ERR_WORKER_INIT_FAILED']);
+  assert.deepEqual(supervisor.running, [0]);
+});
+
 test('what is for a thread that is gone is for nobody', () => {
   const { supervisor, told, hooks } = world(1);
   supervisor.start(0);
