@@ -52,6 +52,7 @@ export class RecordOutbox implements JournalPort {
 
   reserveLater(done: (reserved: boolean) => void): void {
     this.#credit.wait(done);
+    this.#tally();
     this.#deps.post({ kind: 'want' });
   }
 
@@ -106,7 +107,9 @@ export class RecordOutbox implements JournalPort {
     this.#cancelPost ??= this.#deps.timer(this.#settings.lingerMs, () => this.post());
   }
 
+  /** Requests that wait for room are owed a record, too. */
   #tally(): void {
-    this.#deps.remains.records = this.#credit.taken + this.#unreserved.length;
+    const { taken, waiting } = this.#credit;
+    this.#deps.remains.records = taken + waiting + this.#unreserved.length;
   }
 }

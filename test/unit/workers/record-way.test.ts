@@ -217,6 +217,23 @@ describe('the way of a record from a worker to the journal', () => {
     assert.equal(at.disk.texts().join(''), '', 'what comes from beyond is not heard');
   });
 
+  test('promise 3: a request that waits for room is owed a record until it has one', async () => {
+    const at = await world({ queueRecords: 1 });
+    const way = new Way(at, 1).begin();
+    assert.equal(way.outbox.reserve(), true);
+    assert.equal(way.outbox.reserve(), false);
+    let isReserved: boolean | undefined;
+    way.outbox.reserveLater((reserved) => (isReserved = reserved));
+    assert.equal(way.remains.records, 2);
+    way.outbox.write(way.line());
+    flush(at, [way]);
+    assert.deepEqual([isReserved, way.remains.records], [true, 1]);
+    way.outbox.write(way.line());
+    flush(at, [way]);
+    assert.equal(way.remains.records, 0);
+    assert.equal(sound(at).records, 2);
+  });
+
   test('a worker that ended while it waited takes no room with it', async () => {
     const at = await world({ queueRecords: 1 });
     const way = new Way(at, 1).begin();
