@@ -228,7 +228,7 @@ export const WORKLOADS: readonly Workload[] = [
     title: 'Under trouble: none, for reference',
     explains: 'HTTP/1.1 at two rates; what follows is compared with it.',
     policy: 'rbac',
-    targets: JUDGES,
+    targets: [...JUDGES, 'sallyport-rego'],
     steps: [atRate(VICTIM_RATE, http1), atRate(RATE, http1)],
   },
   troubled(
