@@ -182,7 +182,7 @@ export const WORKLOADS: readonly Workload[] = [
     title: 'Beside 1,000 idle connections',
     explains: 'HTTP/1.1 at 1,000 a second on 32 connections, while 1,000 more that have asked once keep silent.',
     policy: 'rbac',
-    targets: [...FOUR, 'nginx'],
+    targets: FOUR,
     steps: [atRate(RATE, () => ({ ...http1(), idleConnections: 1_000 }))],
   },
   rules(10),
@@ -243,7 +243,6 @@ export const WORKLOADS: readonly Workload[] = [
     `The same load on 32 connections, while ${SLOW_READERS} more read answers of 1 MB at 64 KB a second.`,
     {
       steps: [atRate(RATE, () => ({ ...http1(), slowReaders: SLOW_READERS, slowPath: BIG_PATH }))],
-      targets: [...JUDGES],
     },
   ),
   troubled(
@@ -252,7 +251,6 @@ export const WORKLOADS: readonly Workload[] = [
     `${VICTIM_RATE} requests a second of one peer, whose latency is shown, while another asks for ten times as many. The flood comes from a process of its own on the core of the load. CPU is not shown, since it is that of both peers' requests.`,
     {
       steps: [atRate(VICTIM_RATE, http1)],
-      targets: [...JUDGES],
       trouble: { make: flooding(10 * VICTIM_RATE), hasOtherRequests: true },
     },
   ),
