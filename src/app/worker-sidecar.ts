@@ -44,7 +44,7 @@ export class WorkerSidecar {
 
   /** Takes a message. What cannot be done as told throws where nobody catches it: a worker that is not as it should be ends, and is replaced. */
   heard(message: ToWorker): void {
-    if (message.kind === 'credit' || message.kind === 'room') this.#outbox.heard(message);
+    if (message.kind === 'credit' || message.kind === 'room' || message.kind === 'taken') this.#outbox.heard(message);
     else if (message.kind === 'tell') void this.#tell(message.question);
     else this.#queue = this.#queue.then(() => this.#do(message));
   }
@@ -54,7 +54,7 @@ export class WorkerSidecar {
     this.#outbox.post();
   }
 
-  #do(message: Exclude<ToWorker, { readonly kind: 'credit' | 'room' | 'tell' }>): Promise<void> | void {
+  #do(message: Exclude<ToWorker, { readonly kind: 'credit' | 'room' | 'taken' | 'tell' }>): Promise<void> | void {
     switch (message.kind) {
       case 'open':
         return this.#open(message);

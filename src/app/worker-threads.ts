@@ -184,6 +184,7 @@ export class WorkerThreads {
     this.#lives[index] = {
       desk: new RecordDesk({
         journal,
+        lost: (records) => journal.lost(records, recorder().head),
         seal: (line) => recorder().seal(line),
         post: (message) => this.#supervisor.post(index, message),
       }),

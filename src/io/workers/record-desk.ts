@@ -3,6 +3,8 @@ import type { FromJournal, RecordBatch, ToJournal } from './record-messages.ts';
 
 export type DeskDeps = {
   readonly journal: JournalPort;
+  /** Declares records that have no line, behind the last that was sealed. */
+  readonly lost: (records: number) => void;
   /** Chains a line, in the order in which the lines come. */
   readonly seal: (line: string) => string;
   readonly post: (message: FromJournal) => void;
@@ -35,7 +37,8 @@ export class RecordDesk {
     this.#giveBack(this.#held);
   }
 
-  #take({ lines, unreserved, ask, giveBack }: RecordBatch): void {
+  #take({ lines, unreserved, lost, ask, giveBack }: RecordBatch): void {
+    if (lost > 0) this.#deps.lost(lost);
     let next = 0;
     for (const [index, line] of lines.entries()) {
       const sealed = this.#deps.seal(line);
@@ -48,6 +51,7 @@ export class RecordDesk {
       }
     }
     this.#giveBack(giveBack);
+    if (next > 0) this.#deps.post({ kind: 'taken', lines: next });
     if (ask > 0) this.#deps.post({ kind: 'credit', granted: this.#grant(ask) });
   }
 

@@ -20,6 +20,12 @@ export type OutboxDeps = {
 const BATCH_LENGTH = 131_072;
 
 /**
+ * Lines without room that may be on their way, or gathered: room bounds all others. Peers that are refused make them, and nothing slows a worker down while the thread
+ * that has the journal is busy with something else.
+ */
+const MOST_UNRESERVED = 4_096;
+
+/**
  * The journal as a worker thread sees it: room is credit that was granted before, lines gather and go to the thread that has the journal. Lines are to be without their seal:
  * a chain is made in one place.
  */
@@ -30,6 +36,10 @@ export class RecordOutbox implements JournalPort {
   #lines: string[] = [];
   #unreserved: number[] = [];
   #length = 0;
+  /** Lines without room that have not arrived. */
+  #onTheWay = 0;
+  /** Records that nobody was told of yet. */
+  #lost = 0;
   #cancelPost: (() => void) | undefined;
 
   constructor(settings: OutboxSettings, deps: OutboxDeps) {
@@ -67,14 +77,21 @@ export class RecordOutbox implements JournalPort {
   }
 
   writeUnreserved(line: string): void {
-    this.#unreserved.push(this.#lines.length);
-    this.#add(line);
+    if (this.#onTheWay < MOST_UNRESERVED) {
+      this.#onTheWay += 1;
+      this.#unreserved.push(this.#lines.length);
+      this.#add(line);
+    } else {
+      this.#lost += 1;
+      this.#postSoon();
+    }
     this.#tally();
   }
 
   /** What the other side says. */
   heard(message: FromJournal): void {
     if (message.kind === 'credit') this.#credit.granted(message.granted);
+    else if (message.kind === 'taken') this.#onTheWay -= message.lines;
     else if (message.reserved) this.#credit.served();
     else this.#credit.denied();
     this.#tally();
@@ -86,12 +103,13 @@ export class RecordOutbox implements JournalPort {
     this.#cancelPost?.();
     this.#cancelPost = undefined;
     const { ask, giveBack } = this.#credit.due();
-    const [lines, unreserved] = [this.#lines, this.#unreserved];
-    if (lines.length === 0 && ask === 0 && giveBack === 0) return;
+    const [lines, unreserved, lost] = [this.#lines, this.#unreserved, this.#lost];
+    if (lines.length === 0 && lost === 0 && ask === 0 && giveBack === 0) return;
     this.#lines = [];
     this.#unreserved = [];
     this.#length = 0;
-    this.#deps.post({ kind: 'records', lines, unreserved, ask, giveBack });
+    this.#lost = 0;
+    this.#deps.post({ kind: 'records', lines, unreserved, lost, ask, giveBack });
     this.#credit.left(lines.length - unreserved.length);
     this.#tally();
   }
@@ -110,6 +128,6 @@ export class RecordOutbox implements JournalPort {
   /** Requests that wait for room are owed a record, too. */
   #tally(): void {
     const { taken, waiting } = this.#credit;
-    this.#deps.remains.records = taken + waiting + this.#unreserved.length;
+    this.#deps.remains.records = taken + waiting + this.#unreserved.length + this.#lost;
   }
 }

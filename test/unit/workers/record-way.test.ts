@@ -34,9 +34,14 @@ class Way {
     );
     this.desk = new RecordDesk({
       journal,
+      lost: (records) => journal.lost(records, chain.head),
       seal: (line) => chain.seal(line),
       post: (message) => this.#back.push(message),
     });
+  }
+
+  get linesOnTheWay(): number {
+    return this.#there.reduce((sum, message) => sum + (message.kind === 'records' ? message.lines.length : 0), 0);
   }
 
   line(): string {
@@ -192,6 +197,22 @@ describe('the way of a record from a worker to the journal', () => {
     assert.equal(way.remains.records, 3);
     flush(at, [way]);
     assert.deepEqual([sound(at).records, way.remains.records, at.journal.depth().records], [3, 0, 0]);
+  });
+
+  test('promise 8: lines without room do not pile up before a busy journal; those too many are declared', async () => {
+    const at = await world({ queueRecords: 80_000, queueBytes: 1_073_741_824 });
+    const way = new Way(at, 1).begin();
+    const line = way.line();
+    for (let i = 0; i < 5_000; i += 1) way.outbox.writeUnreserved(line);
+    at.clock.advance(LINGER_MS);
+    assert.equal(way.linesOnTheWay, 4_096);
+    flush(at, [way]);
+    assert.equal(way.remains.records, 0);
+    assert.equal(at.journal.depth().lost, 5_000 - 4_096);
+    way.outbox.writeUnreserved(line);
+    flush(at, [way]);
+    const { records, lost } = sound(at);
+    assert.deepEqual([records, lost], [4_097, 904]);
   });
 
   test('many bytes are posted at once', async () => {
