@@ -132,7 +132,7 @@ export const configSchema = section({
   workers: workersSetting
     .prefault(1)
     .describe(
-      'Threads that serve; `auto`: as many as there are cores to run on. With more than one, each has all listeners with a port, and the system spreads connections over them: `limits`, decision cache and policy `memory` are then those of each. Linux only.',
+      'Threads that serve; `auto`: as many as there are cores to run on. With more than one, each has all listeners with a port, and the system spreads connections over them: `limits`, decision cache and policy `memory` are then those of each. Never more than `journalQueue` has 8 records and 16 KiB for. Linux only.',
     ),
   admin: section({
     listen: listen().describe('Address of `/healthz`, `/readyz` and `/metrics`: plain HTTP, on loopback.'),

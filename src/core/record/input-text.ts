@@ -52,16 +52,17 @@ function connectionPart(input: PolicyInput): ConnectionPart {
     beforeRequest: inert(
       `{"attributes":{"source":${JSON.stringify(source)},"destination":${JSON.stringify(destination)},"request":`,
     ),
-    afterRequest: inert(`,${members(others)}},"version":${JSON.stringify(version)}`),
-    end: inert(`,${members({ source_principal: principal, sallyport })}}`),
+    afterRequest: inert(`${members(others)}},"version":${JSON.stringify(version)}`),
+    end: inert(`${members({ source_principal: principal, sallyport })}}`),
   };
   known.set(sallyport, part);
   return part;
 }
 
-/** The members of an object as JSON, without its braces; those that are undefined are left out. */
+/** The members of an object as JSON to stand behind others, without its braces; those that are undefined are left out. */
 function members(object: object): string {
-  return JSON.stringify(object).slice(1, -1);
+  const text = JSON.stringify(object).slice(1, -1);
+  return text === '' ? '' : `,${text}`;
 }
 
 /** True where every part that was written once is the very same value. */

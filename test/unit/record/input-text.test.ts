@@ -86,6 +86,7 @@ const base = sampleInput();
 const OTHERS: readonly (readonly [title: string, input: unknown])[] = [
   ['a member that nobody knows', { ...base, later: { facts: true } }],
   ['an attribute that nobody knows', { ...base, attributes: { ...base.attributes, later: 1 } }],
+  ['an attribute that is missing', { ...base, attributes: { ...base.attributes, metadataContext: undefined } }],
   ['another order', Object.fromEntries(Object.entries(base).toReversed())],
   ['a connection without a request', { ...base, attributes: { ...base.attributes, request: undefined } }],
   ['no path', { ...base, parsed_path: undefined }],
