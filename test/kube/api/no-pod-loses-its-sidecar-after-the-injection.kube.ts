@@ -158,6 +158,8 @@ test('who runs programs in the containers of a namespace does not in that of a s
     kube.tryKubectl(['exec', 'run', '--kubeconfig', as, '-n', 'agents', '-c', container, '--', 'node']);
   // Nothing runs these pods: whoever is let in is told that they have no node.
   const letIn = /does not have a host assigned/;
+  // Each admission policy is in force at a moment of its own.
+  await until('the admission policy for exec', async () => !letIn.test((await inside('sallyport', owner)).stderr));
   for (const container of ['sallyport', 'sallyport-redirect']) {
     const { code, stderr } = await inside(container, owner);
     assert.notEqual(code, 0);
