@@ -21,6 +21,7 @@ const PRODUCT: Readonly<Record<string, string>> = {
     const { error } = z.object({ port: z.number() }).safeParse({ port: 'x' });
     console.log(JSON.stringify({
       here, late: late.here, mistake: error.issues[0].message,
+      asked: [new Client('http://localhost'), new Pool('http://localhost'), new Agent()].map((one) => typeof one.request),
       kinds: [HttpAgent, createServer, Pool, Client, Agent, buildConnector].map((one) => typeof one),
       loaded: process.moduleLoadList.filter((name) => name.includes('deps/undici')),
     }));`,
@@ -64,6 +65,10 @@ describe('the product in few files', () => {
     const { kinds, mistake } = JSON.parse(told('cli/main.js'));
     assert.deepEqual(kinds, Array(6).fill('function'));
     assert.match(mistake, /expected number, received string/);
+  });
+
+  test('dispatchers of undici can be asked for a request, which only its main file teaches them', () => {
+    assert.deepEqual(JSON.parse(told('cli/main.js')).asked, Array(3).fill('function'));
   });
 
   test('the undici that is built into Node is not loaded', () => {
