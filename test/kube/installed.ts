@@ -3,6 +3,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 
+import { until } from '../support/until.ts';
 import type { Cluster } from './cluster.ts';
 import { callApi } from './kube-api.ts';
 
@@ -14,7 +15,7 @@ export type Values = Readonly<Record<string, unknown>>;
 /** The chart in the cluster of the tests, in a namespace of its own. */
 export type Installed = {
   readonly namespace: string;
-  /** `helm upgrade --wait` with these values instead of those of the installation. */
+  /** `helm upgrade --wait` with these values instead of those of the installation; until the injectors from before are gone. */
   readonly upgrade: (values?: Values, chart?: string) => Promise<void>;
   readonly uninstall: () => Promise<void>;
 };
@@ -53,7 +54,18 @@ export async function install(cluster: Cluster, context: TestContext, values: Va
   } catch (error) {
     throw new Error(`${String(error)}\n${await cluster.story(namespace)}`, { cause: error });
   }
-  return { namespace, upgrade: (own = {}) => run(upgrading, own), uninstall };
+  const upgrade = async (own: Values = {}): Promise<void> => {
+    await run(upgrading, own);
+    await noneDrains(cluster, namespace);
+  };
+  return { namespace, upgrade, uninstall };
+}
+
+/** An injector that drains may still be asked, and injects as it was told before (docs/kubernetes/troubleshooting.md): what is made next is to come from the new ones. */
+async function noneDrains(cluster: Cluster, namespace: string): Promise<void> {
+  const ending = ['-o', 'jsonpath={.items[*].metadata.deletionTimestamp}'];
+  const injectors = ['-n', namespace, 'get', 'pods', '-l', 'app.kubernetes.io/component=injector', ...ending];
+  await until('injectors that drain to be gone', async () => (await cluster.kubectl(injectors)).trim() === '');
 }
 
 function usual(cluster: Cluster): Values {
