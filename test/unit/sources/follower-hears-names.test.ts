@@ -63,42 +63,41 @@ async function look(by: Following): Promise<void> {
   await new Promise(setImmediate);
 }
 
-test('a file that is written all the time beside ours asks for one look, not for one each time', async (context) => {
+/** A file in a folder, and who follows that folder and has looked once because of it, in vain. */
+async function lookedInVain(
+  context: TestContext,
+  name: string,
+): Promise<{ folder: string; file: string; one: Following }> {
   const folder = await tempFolder(context);
-  const log = join(folder, 'journal.ndjson');
-  await writeFile(log, '');
+  const file = join(folder, name);
+  await writeFile(file, '');
   const one = await following(context, folder);
-  await heard(log, one);
+  await heard(file, one);
   await look(one);
+  return { folder, file, one };
+}
+
+test('a file that is written all the time beside ours asks for one look, not for one each time', async (context) => {
+  const { folder, file, one } = await lookedInVain(context, 'journal.ndjson');
   const settled = one.settles();
   // Another one that has not heard of it yet tells when the event is through: both are told of the same event, in the order in which they began.
   const witness = await following(context, folder);
-  await heard(log, witness);
+  await heard(file, witness);
   assert.equal(one.settles(), settled);
 });
 
 test('a name that stands for another file is looked at, however often its content changed', async (context) => {
-  const folder = await tempFolder(context);
-  const log = join(folder, 'journal.ndjson');
-  await writeFile(log, '');
-  const one = await following(context, folder);
-  await heard(log, one);
-  await look(one);
+  const { folder, file, one } = await lookedInVain(context, 'journal.ndjson');
   const settled = one.settles();
   await writeFile(join(folder, 'next'), 'y');
-  await rename(join(folder, 'next'), log);
+  await rename(join(folder, 'next'), file);
   await until('the watch to tell', () => one.settles() > settled);
 });
 
 test('what meant nothing is heard again once something has changed', async (context) => {
-  const folder = await tempFolder(context);
-  const log = join(folder, 'certificate.pem');
-  await writeFile(log, '');
-  const one = await following(context, folder);
-  await heard(log, one);
-  await look(one);
+  const { file, one } = await lookedInVain(context, 'certificate.pem');
   one.change();
   await one.timer.fire(1_000);
   await until('the regular look', () => one.timer.set().includes(1_000));
-  await heard(log, one);
+  await heard(file, one);
 });
